@@ -1,0 +1,1 @@
+"""Named commands that make the recorded results: `python -m benchmarks.NAME`."""

@@ -1,0 +1,129 @@
+"""What the loop costs, and what tensors in memory save.
+
+    python -m benchmarks.fit_speed
+
+Two comparisons on full MNIST with the MLP VAE 784-400-20, batches of 128, Adam
+at 1e-3, the grey-level loss:
+
+1. `fit` against a bare loop over the same batches: five interleaved pairs, the
+   median of the ratios of seconds.
+2. `fit` against the data path of the well-known example script of PyTorch
+   (github.com/pytorch/examples, folder vae): a DataLoader that turns one image after
+   the other into a tensor. Written anew here with the same network, loss and steps;
+   ten epochs each, test loss beside it.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import DataLoader
+from torchvision.datasets import MNIST
+from torchvision.transforms import ToTensor
+
+from companion.data import Batches, digits
+from companion.losses import negative_elbo
+from companion.models.vae import MLPVAE
+from companion.records import write_record
+from companion.runtime import data_dir, evaluating, setup
+from companion.trainers import VAETrainer, fit
+
+BATCH = 128
+
+
+def new_trainer() -> VAETrainer:
+    torch.manual_seed(0)
+    vae = MLPVAE()
+    return VAETrainer(vae, torch.optim.Adam(vae.parameters(), lr=1e-3))
+
+
+def seconds_of_fit(x: torch.Tensor, epochs: int) -> float:
+    trainer, batches = new_trainer(), Batches(x, batch_size=BATCH)
+    start = time.perf_counter()
+    fit(trainer, batches, epochs=epochs, progress=False)
+    return time.perf_counter() - start
+
+
+def seconds_of_bare_loop(x: torch.Tensor, epochs: int) -> float:
+    """The same network, batches and updates, with nothing kept but the last loss."""
+    trainer, batches = new_trainer(), Batches(x, batch_size=BATCH)
+    vae, opt = trainer.vae, trainer.opt
+    vae.train()
+    start = time.perf_counter()
+    for _ in range(epochs):
+        for (batch,) in batches:
+            loss = negative_elbo(vae, batch)["loss"]
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+    return time.perf_counter() - start
+
+
+def example_batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    images = MNIST(data_dir(), train=True, transform=ToTensor())
+    return DataLoader(images, batch_size=BATCH, shuffle=True)
+
+
+def seconds_of_example_path(epochs: int) -> tuple[float, VAETrainer]:
+    trainer, loader = new_trainer(), example_batches()
+    start = time.perf_counter()
+    for _ in range(epochs):
+        for x, _ in loader:
+            trainer.step(x)
+    return time.perf_counter() - start, trainer
+
+
+def mean_test_loss(trainer: VAETrainer, x: torch.Tensor) -> float:
+    with evaluating(trainer.vae):
+        return negative_elbo(trainer.vae, x)["loss"].item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=10)
+    arguments = parser.parse_args()
+    begin = time.perf_counter()
+    setup()
+    data = digits(source="full")
+    # All 60,000, as in the example script.
+    x = torch.cat([data.train.x, data.validation.x])
+
+    seconds_of_bare_loop(x, 1)  # warm up
+    ratios = []
+    for pair in range(arguments.pairs):
+        runs = [seconds_of_fit, seconds_of_bare_loop]
+        timed = {run: run(x, 1) for run in (runs if pair % 2 else runs[::-1])}
+        ratios.append(timed[seconds_of_fit] / timed[seconds_of_bare_loop])
+        print(
+            f"pair {pair + 1}: fit {timed[seconds_of_fit]:.2f} s, "
+            f"bare {timed[seconds_of_bare_loop]:.2f} s, ratio {ratios[-1]:.3f}"
+        )
+
+    trainer, batches = new_trainer(), Batches(x, batch_size=BATCH)
+    ours = fit(trainer, batches, epochs=arguments.epochs, progress=False).seconds
+    theirs, example = seconds_of_example_path(arguments.epochs)
+    values = {
+        "overhead_percent": round(100 * (statistics.median(ratios) - 1), 2),
+        "seconds_per_epoch": round(ours / arguments.epochs, 3),
+        "example_seconds_per_epoch": round(theirs / arguments.epochs, 3),
+        "speed_up": round(theirs / ours, 2),
+        "test_loss": round(mean_test_loss(trainer, data.test.x), 2),
+        "example_test_loss": round(mean_test_loss(example, data.test.x), 2),
+    }
+    for name, value in values.items():
+        print(f"{name:<28}{value:>10}")
+    write_record(
+        "fit_speed",
+        values,
+        command="python -m benchmarks.fit_speed",
+        data=data.source,
+        steps=arguments.epochs * len(batches),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+if __name__ == "__main__":
+    main()

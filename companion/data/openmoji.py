@@ -1,0 +1,129 @@
+"""OpenMoji's colour pictures in ten classes, with skin tones and words."""
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from companion.data.glyphs import draw_emoji, draw_outlines
+from companion.data.splits import ImageData, Split, mixed_order, to_split
+
+CLASSES = (
+    "faces",
+    "people",
+    "activity",
+    "body parts",
+    "nature",
+    "food",
+    "travel",
+    "objects",
+    "symbols",
+    "flags",
+)
+SKIN_TONES = ("none", "light", "medium-light", "medium", "medium-dark", "dark")
+SHARES = (0.8, 0.9)  # where validation and test begin
+CREDIT = "OpenMoji, CC BY-SA 4.0"
+
+
+@dataclass(frozen=True, eq=False)
+class EmojiSplit(Split):
+    """Pictures with class, skin tone, name and code points.
+
+    Shapes: x (N, 3, S, S); y and skin (N,) int64, skin from 0 (none) to 5 (dark), in
+        the order of SKIN_TONES; names and codes N strings each.
+    Raises: as `Split`, also for skin, names or codes of another length.
+    """
+
+    skin: Tensor
+    names: tuple[str, ...]
+    codes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("skin", "names", "codes"):
+            if len(getattr(self, name)) != len(self.x):
+                raise ValueError(
+                    f"{name} has length {len(getattr(self, name))}, but there are "
+                    f"{len(self.x)} pictures; give one each."
+                )
+
+    def outlines(self) -> Tensor:
+        """The black lines of the same pictures on white, drawn at each call.
+
+        Shapes: -> (N, 1, S, S) float32 in [0, 1], on the device of x.
+        """
+        pictures = draw_outlines(self.codes, self.x.shape[-1])
+        return torch.from_numpy(pictures).to(self.x.device).float() / 255
+
+
+@dataclass(frozen=True, eq=False)
+class EmojiData(ImageData):
+    """A set of emoji: as ImageData, with EmojiSplit as splits."""
+
+    train: EmojiSplit
+    validation: EmojiSplit
+    test: EmojiSplit
+
+
+def emoji(size: int = 32) -> EmojiData:
+    """Colour pictures on white, drawn from OpenMoji's font, in ten classes.
+
+    About 80, 10 and 10 per cent for training, validation and test. All variants of
+    one picture (skin tone, gender, direction) are in the same split, and of pictures
+    that are identical at this size only the first is kept. Any leading part of a
+    split holds the classes in fair shares.
+
+    Shapes: x (N, 3, size, size).
+    Raises: ValueError for a size below 8, or if the installed font lacks a picture.
+    Source: OpenMoji 17.0, https://openmoji.org, CC BY-SA 4.0.
+    """
+    table = _table()
+    pictures = _pictures(size)
+    _, first = np.unique(pictures.reshape(len(pictures), -1), axis=0, return_index=True)
+    kept = np.zeros(len(pictures), bool)
+    kept[first] = True
+    labels = np.array([CLASSES.index(row["class"]) for row in table])
+    part = _parts(tuple(row["base"] for row in table), labels)
+    splits = []
+    for number in range(3):
+        members = np.flatnonzero(kept & (part == number))
+        members = members[mixed_order(labels[members])]
+        images = to_split(pictures, labels, members)
+        rows = [table[i] for i in members]
+        splits.append(
+            EmojiSplit(
+                x=images.x,
+                y=images.y,
+                skin=torch.tensor([int(row["skin"]) for row in rows]),
+                names=tuple(row["name"] for row in rows),
+                codes=tuple(row["code"] for row in rows),
+            )
+        )
+    return EmojiData(*splits, classes=CLASSES, source=CREDIT)
+
+
+@lru_cache(maxsize=1)
+def _table() -> list[dict[str, str]]:
+    text = (files("companion.data") / "openmoji.csv").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return list(csv.DictReader(lines))
+
+
+@lru_cache(maxsize=2)
+def _pictures(size: int) -> np.ndarray:
+    """All pictures of the table; drawing them takes seconds."""
+    return draw_emoji(tuple(row["code"] for row in _table()), size)
+
+
+def _parts(bases: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
+    """0, 1 or 2 (training, validation, test) for each picture, by its base."""
+    names = list(dict.fromkeys(bases))
+    label_of = dict(zip(bases, labels, strict=True))
+    order = mixed_order([label_of[name] for name in names])
+    groups = np.split(order, [round(share * len(names)) for share in SHARES])
+    part_of = {names[i]: part for part, group in enumerate(groups) for i in group}
+    return np.array([part_of[base] for base in bases])

@@ -1,0 +1,18 @@
+"""The equations of the book, in its order: each reads like its formula."""
+
+from companion.losses.classification import cross_entropy, l1_penalty
+from companion.losses.vae import (
+    bernoulli_nll,
+    kl_to_standard_normal,
+    negative_elbo,
+    reparameterize,
+)
+
+__all__ = [
+    "bernoulli_nll",
+    "cross_entropy",
+    "kl_to_standard_normal",
+    "l1_penalty",
+    "negative_elbo",
+    "reparameterize",
+]

@@ -1,0 +1,33 @@
+"""Images in, numbers out: how a classifier and a generator are measured."""
+
+from companion.metrics.classification import (
+    accuracy,
+    confident_share,
+    confusion_matrix,
+    f1_scores,
+    predict,
+)
+from companion.metrics.generation import (
+    class_coverage,
+    frechet_distance,
+    kernel_distance,
+    precision_recall,
+    relative_frechet_distance,
+)
+from companion.metrics.report import MIN_IMAGES, JudgeReport, judge_report
+
+__all__ = [
+    "MIN_IMAGES",
+    "JudgeReport",
+    "accuracy",
+    "class_coverage",
+    "confident_share",
+    "confusion_matrix",
+    "f1_scores",
+    "frechet_distance",
+    "judge_report",
+    "kernel_distance",
+    "precision_recall",
+    "predict",
+    "relative_frechet_distance",
+]

@@ -1,0 +1,165 @@
+"""Every measure of a generator, each beside its floor."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from companion.metrics.classification import _kind, confident_share, predict
+from companion.metrics.generation import (
+    class_coverage,
+    kernel_distance,
+    precision_recall,
+    relative_frechet_distance,
+)
+from companion.models.judge import load_judge
+
+# Below these numbers of images a figure says more about the number than about the
+# images.
+MIN_IMAGES = {
+    "relative Frechet distance": 500,
+    "kernel distance": 200,
+    "precision": 500,
+    "recall": 500,
+    "class coverage": 300,
+    "confident share": 100,
+}
+BETTER = {
+    "relative Frechet distance": "lower",
+    "kernel distance": "lower",
+    "precision": "higher",
+    "recall": "higher",
+    "class coverage": "higher",
+    "confident share": "higher",
+}
+
+
+@dataclass(frozen=True)
+class JudgeReport:
+    """What `judge_report` found; printed, it is a table.
+
+    `values` and `floors` have the same names: the figures of the fakes, and those of
+    real images put in the fakes' place. `num_images` is the size of every set.
+    `report["precision"]` is the fakes' figure.
+    """
+
+    values: dict[str, float]
+    floors: dict[str, float]
+    num_images: int
+
+    def __getitem__(self, name: str) -> float:
+        if name not in self.values:
+            raise KeyError(f"{name!r} is not in the report; it has {[*self.values]}.")
+        return self.values[name]
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{self.num_images:,} fakes against as many real images; "
+            "floor: other real images as fakes",
+            f"{'':<26}{'fakes':>9}{'floor':>9}   better",
+        ]
+        for name, value in self.values.items():
+            lines.append(
+                f"{name:<26}{value:9.4f}{self.floors[name]:9.4f}   {BETTER[name]}"
+            )
+        return "\n".join(lines)
+
+
+def judge_report(
+    real: Tensor,
+    fake: Tensor,
+    judge: nn.Module | None = None,
+    *,
+    reference: Tensor | None = None,
+    seed: int = 0,
+) -> JudgeReport:
+    """Judge generated images by real ones, each figure beside its floor.
+
+    The floor is what real images reach in the fakes' place: no generator can be
+    expected to do better. It is measured between two disjoint sets of real images,
+    `real` and `reference`, or the two halves of `real` if no reference is given.
+    All three sets are cut, after shuffling by `seed`, to the size of the smallest,
+    since most figures depend on the number of images.
+
+    `judge` is a classifier with a method `features`; by default the shipped judge of
+    digits, on the device of the fakes.
+
+    Shapes: real (N, C, H, W), fake (M, C, H, W), reference (R, C, H, W), in [0, 1].
+    Raises: TypeError if the images are no float tensors; ValueError for other
+        shapes or values, fewer images than `MIN_IMAGES` asks for, or real images
+        that the judge puts all in one class.
+    Source: see `relative_frechet_distance`, `kernel_distance`, `precision_recall`.
+    """
+    sets = {"real": real, "fake": fake}
+    if reference is not None:
+        sets["reference"] = reference
+    for name, x in sets.items():
+        _check_images(name, x, like=fake)
+        _check_number(name, len(x), halved=name == "real" and reference is None)
+    generator = torch.Generator().manual_seed(seed)
+    sets = {name: _shuffled(x, generator) for name, x in sets.items()}
+    if reference is None:
+        half = len(real) // 2
+        sets["reference"], sets["real"] = sets["real"][half:], sets["real"][:half]
+    n = min(map(len, sets.values()))
+    judge = load_judge(fake.device) if judge is None else judge
+    device = next((w.device for w in judge.parameters()), fake.device)
+    judged = {name: _judge(judge, x[:n].to(device)) for name, x in sets.items()}
+    return JudgeReport(
+        values=_measures(judged["real"], judged["fake"]),
+        floors=_measures(judged["real"], judged["reference"]),
+        num_images=n,
+    )
+
+
+def _judge(judge: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    return predict(judge, x, function=judge.features), predict(judge, x)
+
+
+def _measures(
+    real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor]
+) -> dict[str, float]:
+    (real_features, real_logits), (fake_features, fake_logits) = real, fake
+    precision, recall = precision_recall(real_features, fake_features)
+    return {
+        "relative Frechet distance": relative_frechet_distance(
+            real_features, fake_features
+        ),
+        "kernel distance": kernel_distance(real_features, fake_features),
+        "precision": precision,
+        "recall": recall,
+        "class coverage": class_coverage(
+            real_logits.argmax(dim=1), fake_logits.argmax(dim=1), real_logits.shape[1]
+        ),
+        "confident share": confident_share(fake_logits),
+    }
+
+
+def _shuffled(x: Tensor, generator: torch.Generator) -> Tensor:
+    return x[torch.randperm(len(x), generator=generator).to(x.device)]
+
+
+def _check_images(name: str, x: Tensor, like: Tensor) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise TypeError(f"{name} is {_kind(x)}; give float images in [0, 1].")
+    if x.dim() != 4 or x.shape[1:] != getattr(like, "shape", ())[1:] or len(x) == 0:
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}; give images (N, C, H, W), real and "
+            "fake of one size."
+        )
+    low, high = (v.item() for v in x.detach().aminmax())
+    if not (low >= 0 and high <= 1):  # also true for nan
+        raise ValueError(
+            f"{name} has values from {low:.4g} to {high:.4g}; images are in [0, 1]."
+        )
+
+
+def _check_number(name: str, n: int, halved: bool) -> None:
+    measure, least = max(MIN_IMAGES.items(), key=lambda item: item[1])
+    need = 2 * least if halved else least
+    if n < need:
+        why = " (it is halved, for the floor; or give reference=)" if halved else ""
+        raise ValueError(
+            f"{name} has {n} images; the {measure} means little below {need}{why}. "
+            "Give more images, or call single measures of companion.metrics."
+        )

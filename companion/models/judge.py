@@ -1,0 +1,140 @@
+"""The judge: a digits classifier in whose features generated images are measured."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file as save_tensors
+from torch import Tensor, nn
+
+from companion.runtime import save_file
+
+WEIGHTS = Path(__file__).parents[1] / "weights" / "judge.safetensors"
+COMMAND = "python -m benchmarks.train_judge"
+
+
+class Judge(nn.Module):
+    """A small convolutional classifier of 28 x 28 grey digits.
+
+    Its `features` are the 64 numbers before the last ReLU and linear layer. They are
+    taken before the ReLU on purpose: none of them is stuck at zero, so the features'
+    covariance has full rank, and they are few, so that some hundred images suffice
+    to estimate it.
+
+    Shapes: x (B, 1, 28, 28) in [0, 1] -> logits (B, 10).
+    Raises: TypeError if x is no float tensor; ValueError if x is no batch of grey
+        28 x 28 images in [0, 1].
+    """
+
+    image_shape = (1, 28, 28)
+    num_features = 64
+    num_classes = 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            *_convolution(1, 16, pool=True),  # (B, 16, 14, 14)
+            *_convolution(16, 48, pool=True),  # (B, 48, 7, 7)
+            *_convolution(48, 64),
+            *_convolution(64, 64, pool=True),  # (B, 64, 3, 3)
+            nn.Flatten(),
+        )
+        self.hidden = nn.Sequential(
+            nn.Linear(64 * 3 * 3, self.num_features, bias=False),
+            nn.BatchNorm1d(self.num_features),
+        )
+        self.output = nn.Linear(self.num_features, self.num_classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the judge sees in an image, as 64 numbers.
+
+        Shapes: x (B, 1, 28, 28) in [0, 1] -> (B, 64).
+        Raises: as the class.
+        """
+        self._check(x)
+        return self.hidden(self.convolutions(x))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Shapes: features (B, 64) -> logits (B, 10)."""
+        return self.output(torch.relu(features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.features(x))
+
+    def _check(self, x: Tensor) -> None:
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(
+                f"The judge got {kind}; give a float tensor with values in [0, 1] "
+                "(bytes: x.float() / 255)."
+            )
+        if x.dim() != 4 or x.shape[1:] != self.image_shape or len(x) == 0:
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}; the judge takes digits of shape "
+                "(B, 1, 28, 28), one or more."
+            )
+        low, high = (v.item() for v in torch.aminmax(x.detach()))
+        # Written so that NaN fails as well.
+        if not (low >= 0 and high <= 1):
+            raise ValueError(
+                f"x has values from {low:.4g} to {high:.4g}; the judge takes [0, 1] "
+                "(a generator with tanh at its end: (x + 1) / 2)."
+            )
+
+
+def load_judge(device: torch.device | str | None = None) -> Judge:
+    """The judge with the weights that ship with the companion, in evaluation mode.
+
+    Its parameters are frozen: gradients may pass through it to the images, but
+    nothing trains it.
+
+    Raises: FileNotFoundError or ValueError if the weights are missing or damaged,
+        naming the command that makes them.
+    """
+    judge = Judge()
+    remedy = f"Install the companion again, or make the weights with `{COMMAND}`."
+    if not WEIGHTS.is_file():
+        raise FileNotFoundError(f"The judge's weights {WEIGHTS} are missing. {remedy}")
+    damaged = f"The judge's weights {WEIGHTS} are damaged or of another network. "
+    try:
+        with safe_open(WEIGHTS, framework="pt") as file:
+            stated = (file.metadata() or {}).get("sha256")
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+        judge.load_state_dict(weights)
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(damaged + remedy) from error
+    if stated != _checksum(weights):
+        raise ValueError(damaged + remedy)
+    return judge.to(device).eval().requires_grad_(False)
+
+
+def save_judge(judge: Judge, path: Path = WEIGHTS) -> None:
+    """Write the weights for `load_judge`, with a checksum: whole or not at all.
+
+    Raises: OSError if the file cannot be written.
+    """
+    weights = {
+        name: value.cpu().contiguous() for name, value in judge.state_dict().items()
+    }
+    metadata = {"sha256": _checksum(weights)}
+    save_file(path, lambda temporary: save_tensors(weights, temporary, metadata))
+
+
+def _checksum(weights: dict[str, Tensor]) -> str:
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        found.update(name.encode())
+        found.update(weights[name].numpy().tobytes())
+    return found.hexdigest()
+
+
+def _convolution(fan_in: int, fan_out: int, pool: bool = False) -> list[nn.Module]:
+    # No bias: the batch normalisation has one. Pooling first leaves it a quarter
+    # of the work.
+    return [
+        nn.Conv2d(fan_in, fan_out, kernel_size=3, padding=1, bias=False),
+        *([nn.MaxPool2d(2)] if pool else []),
+        nn.BatchNorm2d(fan_out),
+        nn.ReLU(),
+    ]

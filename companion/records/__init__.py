@@ -1,0 +1,124 @@
+"""The numbers that a chapter promises, and the results that benchmarks recorded."""
+
+import json
+import math
+import re
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from IPython.display import display
+
+from companion.runtime import records_dir, save_file
+
+MIME = "application/vnd.companion.record+json"
+_NAME = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)?")
+
+
+def record(chapter: str, values: Mapping[str, float]) -> None:
+    """State the numbers that this run of a chapter stands for, as its last cell.
+
+    They are printed and kept in the notebook; each run of the tests compares them
+    with the stored ones and with the bands in book/bands.yml.
+
+    Raises: ValueError for a chapter's name that is not like "cnn/training", no
+        values, or a value that is not finite.
+    """
+    _check_name(chapter)
+    if not values:
+        raise ValueError("There is nothing to record; give {name: number}.")
+    numbers = {name: float(value) for name, value in values.items()}
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}; a record holds finite numbers.")
+    width = max(map(len, numbers))
+    text = "\n".join(f"{name:<{width}}  {v:.4g}" for name, v in numbers.items())
+    content = {"chapter": chapter, "values": numbers}
+    display({"text/plain": text, MIME: content}, raw=True)
+    folder = records_dir()
+    if folder is not None:
+        _write_json(folder / f"{chapter}.json", content)
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """A result that a command in benchmarks/ made: its numbers and circumstances.
+
+    Raises: ValueError naming the records there are, if this is none of them.
+    """
+    folder = resources.files(__name__)
+    try:
+        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        there = sorted(
+            p.name[:-5] for p in folder.iterdir() if p.name.endswith(".json")
+        )
+        raise ValueError(f"There is no record {name!r}; there is: {there}.") from error
+
+
+def write_record(
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    command: str,
+    data: str,
+    steps: int,
+    seconds: float,
+    folder: Path | None = None,
+) -> None:
+    """Keep a benchmark's result with what it needs to be repeated.
+
+    `values` and the arguments go to companion/records/NAME.json together with the
+    commit, device, threads, torch version and date.
+
+    Raises: ValueError for a bad name or no values.
+    """
+    _check_name(name)
+    if not values:
+        raise ValueError("There is nothing to record; give {name: value}.")
+    cuda = torch.cuda.is_available()
+    content = {
+        "values": dict(values),
+        "command": command,
+        "data": data,
+        "steps": steps,
+        "seconds": round(seconds, 1),
+        "commit": _commit(),
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "date": datetime.now(timezone.utc).date().isoformat(),
+    }
+    _write_json((folder or Path(__file__).parent) / f"{name}.json", content)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"The name {name!r} must be small letters, digits and _, as in "
+            "'cnn/training'."
+        )
+
+
+def _commit() -> str:
+    """The commit, with "+" behind it if tracked files differ from it."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    save_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -1,0 +1,137 @@
+"""Where and how the code runs: device, seeds, threads, folders, safe files.
+
+The only module that reads environment variables:
+
+COMPANION_DATA     folder of the full data sets (default: the user's cache)
+COMPANION_OFFLINE  "1": never download
+COMPANION_DEVICE   "cpu", "cuda" or "mps": insist on a device
+COMPANION_THREADS  CPU threads (default: 2, the number the pages were made with)
+COMPANION_RECORDS  folder that receives what the chapters record (tests set it)
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import numpy as np
+import torch
+from platformdirs import user_cache_dir
+from torch import nn
+
+DEFAULT_THREADS = 2
+
+
+def setup(seed: int = 0) -> torch.device:
+    """Seed every generator, set the threads, pick the device and say which.
+
+    The device is CUDA, else MPS, else the CPU.
+
+    Raises: ValueError for a negative seed, an unknown or absent device, or a
+        number of threads below 1.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed is {seed}; give a number from 0 to 2**32 - 1.")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(_threads())
+    device = _device()
+    name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
+    print(
+        f"PyTorch {torch.__version__} on {name}, "
+        f"{torch.get_num_threads()} CPU threads, seed {seed}."
+    )
+    return device
+
+
+def _threads() -> int:
+    text = os.environ.get("COMPANION_THREADS", str(DEFAULT_THREADS))
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(
+            f"COMPANION_THREADS is {text!r}; set it to a whole number of 1 or more."
+        )
+    return int(text)
+
+
+def _device() -> torch.device:
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    wanted = os.environ.get("COMPANION_DEVICE")
+    if wanted is None:
+        return torch.device(next(name for name, here in available.items() if here))
+    if not available.get(wanted, False):
+        here = ", ".join(name for name, is_here in available.items() if is_here)
+        raise ValueError(
+            f"COMPANION_DEVICE is {wanted!r}, but this machine has: {here}."
+        )
+    return torch.device(wanted)
+
+
+def data_dir() -> Path:
+    """The folder of the full data sets; it need not exist yet."""
+    return Path(
+        os.environ.get("COMPANION_DATA") or user_cache_dir("learning-to-draw")
+    ).expanduser()
+
+
+def offline() -> bool:
+    """Whether downloading is forbidden (COMPANION_OFFLINE=1)."""
+    return os.environ.get("COMPANION_OFFLINE", "0") not in ("", "0")
+
+
+def records_dir() -> Path | None:
+    """Where `record` leaves a copy of its numbers, or None."""
+    folder = os.environ.get("COMPANION_RECORDS")
+    return Path(folder) if folder else None
+
+
+@contextmanager
+def evaluating(*models: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients; each model's former mode comes back."""
+    modes = [(module, module.training) for m in models for module in m.modules()]
+    for model in models:
+        model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def save_file(path: str | Path, write: Callable[[Path], None]) -> None:
+    """Write a file whole or not at all.
+
+    `write(temporary)` fills a temporary file in the same folder, which then takes
+    the name `path`. If anything fails, the old file stays as it was.
+
+    Raises: OSError if the folder cannot be made or written, naming `path`.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+        write(temporary)
+        # A temporary file is private; the finished one has the usual permissions.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch.save: RuntimeError on a full disk
+        raise OSError(
+            f"Could not write {path}: {getattr(error, 'strerror', None) or error}. "
+            "Choose a writable folder with free space; an older file is unharmed."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,44 @@
+"""The algorithm that trains a classifier."""
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from companion.losses import cross_entropy, l1_penalty
+
+
+class ClassifierTrainer:
+    """Minimise the mean cross-entropy of a batch, one optimiser step at a time.
+
+    `schedule`, a torch learning-rate scheduler, advances once a step. `l1` weighs
+    the sum of absolute weights; an L2 penalty is the optimiser's weight_decay.
+
+    Raises: ValueError if l1 is negative.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        opt: Optimizer,
+        *,
+        schedule: LRScheduler | None = None,
+        l1: float = 0.0,
+        label_smoothing: float = 0.0,
+    ):
+        if l1 < 0:
+            raise ValueError(f"l1 is {l1}; a penalty's weight is 0 or more.")
+        self.model, self.opt, self.schedule = model, opt, schedule
+        self.l1, self.label_smoothing = l1, label_smoothing
+
+    def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        self.model.train()
+        logits = self.model(x)
+        nll = cross_entropy(logits, y, self.label_smoothing).mean()
+        loss = nll + self.l1 * l1_penalty(self.model) if self.l1 else nll
+        self.opt.zero_grad()
+        loss.backward()
+        self.opt.step()
+        if self.schedule is not None:
+            self.schedule.step()
+        accuracy = (logits.argmax(dim=1) == y).float().mean()
+        return {"loss": loss, "accuracy": accuracy}

@@ -1,0 +1,79 @@
+import json
+
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from companion.exercises import _agree, check
+from companion.records import MIME, record, recorded, write_record
+
+
+@pytest.fixture
+def shell():
+    """What `display` needs in order to be captured."""
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
+
+
+def test_record_is_shown_and_left_where_the_tests_look(shell, monkeypatch, tmp_path):
+    monkeypatch.setenv("COMPANION_RECORDS", str(tmp_path))
+    with capture_output() as captured:
+        record("cnn/training", {"accuracy": torch.tensor(0.5), "f1": 0.25})
+    content = {"chapter": "cnn/training", "values": {"accuracy": 0.5, "f1": 0.25}}
+    assert captured.outputs[0].data[MIME] == content
+    assert json.loads((tmp_path / "cnn/training.json").read_text()) == content
+
+
+@pytest.mark.parametrize(
+    ("chapter", "values"),
+    [("../x", {"a": 1}), ("CNN", {"a": 1}), ("a/b", {}), ("a/b", {"x": float("nan")})],
+)
+def test_record_refuses(chapter, values):
+    with pytest.raises(ValueError):
+        record(chapter, values)
+
+
+def test_written_records_say_how_they_were_made(tmp_path):
+    write_record(
+        "speed",
+        {"ratio": 2.0},
+        command="python -m benchmarks.speed",
+        data="none",
+        steps=10,
+        seconds=1.23,
+        folder=tmp_path,
+    )
+    content = json.loads((tmp_path / "speed.json").read_text())
+    assert content["values"] == {"ratio": 2.0}
+    needed = {"command", "data", "steps", "seconds", "commit", "device", "torch"}
+    assert needed <= content.keys()
+    with pytest.raises(ValueError, match="nothing to record"):
+        write_record("a", {}, command="", data="", steps=0, seconds=0, folder=tmp_path)
+
+
+def test_unknown_record_names_the_known():
+    with pytest.raises(ValueError, match="no record 'speed_of_light'; there is"):
+        recorded("speed_of_light")
+
+
+def test_check_refuses_what_it_does_not_know():
+    with pytest.raises(ValueError, match="no exercises for 'alchemy'"):
+        check("alchemy", len)
+
+
+@pytest.mark.parametrize(
+    ("result", "expected", "agree"),
+    [
+        (3, 3, True),
+        (3, 4, False),
+        (0.1 + 0.2, 0.3, True),
+        (0.31, 0.3, False),
+        (None, 0.3, False),
+        (torch.ones(2), torch.ones(2), True),
+        (torch.ones(2), torch.ones(3), False),
+        ([1, 2], [1, 2], True),
+    ],
+)
+def test_agreement(result, expected, agree):
+    assert _agree(result, expected) is agree

@@ -1,0 +1,95 @@
+import resource
+
+import pytest
+import torch
+from torch import nn
+
+from companion.runtime import data_dir, evaluating, offline, save_file, setup
+
+
+def test_same_seed_same_numbers(capsys):
+    setup(3)
+    first = torch.rand(5)
+    setup(3)
+    assert torch.equal(first, torch.rand(5))
+    assert "seed 3" in capsys.readouterr().out
+
+
+def test_threads_and_device_follow_the_environment(monkeypatch):
+    monkeypatch.setenv("COMPANION_THREADS", "1")
+    monkeypatch.setenv("COMPANION_DEVICE", "cpu")
+    assert setup() == torch.device("cpu")
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("COMPANION_THREADS", "0"), ("COMPANION_THREADS", "two")]
+    + [("COMPANION_DEVICE", "abacus")],
+)
+def test_wrong_settings_are_named(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"{name} is '{value}'"):
+        setup()
+
+
+def test_negative_seed():
+    with pytest.raises(ValueError, match="seed is -1"):
+        setup(-1)
+
+
+def test_folders_and_offline(monkeypatch, tmp_path):
+    monkeypatch.setenv("COMPANION_DATA", str(tmp_path))
+    monkeypatch.setenv("COMPANION_OFFLINE", "1")
+    assert data_dir() == tmp_path
+    assert offline()
+    monkeypatch.setenv("COMPANION_OFFLINE", "0")
+    monkeypatch.delenv("COMPANION_DATA")
+    assert data_dir().name == "learning-to-draw"
+    assert not offline()
+
+
+def test_evaluating_restores_each_part():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
+    model[1].eval()
+    with evaluating(model):
+        assert not model.training
+        assert not model(torch.ones(1, 2)).requires_grad
+    assert model.training
+    assert not model[1].training
+
+
+def test_save_keeps_the_old_file_when_writing_fails(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def half_written(temporary):
+        temporary.write_text("ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left.*free space"):
+        save_file(path, half_written)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_below_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="Could not write"):
+        save_file(tmp_path / "file" / "below", lambda t: t.write_text("x"))
+
+
+def test_save_on_a_full_disk(tmp_path):
+    """A limit on file sizes stands for a disk that is full half-way."""
+    path = tmp_path / "weights"
+    save_file(path, lambda t: torch.save({"w": torch.zeros(10)}, t))
+    old = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match="older file is unharmed"):
+            save_file(path, lambda t: torch.save({"w": torch.zeros(100_000)}, t))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,159 @@
+"""A notebook's fingerprint: its code, and the companion's code that it reaches.
+
+It changes when a result could change, and not with a comment or a docstring in the
+companion, nor with the version of Python that computes it.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from notebooks import ROOT, code_cells, tags
+
+PACKAGE = "companion"
+# Fields that say nothing about what the code does, or that differ between versions.
+IGNORED_FIELDS = {"ctx", "kind", "type_comment"}
+HAS_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def fingerprint(notebook: dict, root: Path = ROOT) -> str:
+    """The SHA-256 of a notebook's code cells and of the modules they reach.
+
+    The set-up cell is left out: it changes with the repository's address.
+    """
+    cells = [
+        cell["source"].strip()
+        for cell in code_cells(notebook)
+        if "setup" not in tags(cell)
+    ]
+    digest = hashlib.sha256()
+    for text in cells:
+        digest.update(text.encode() + b"\0")
+    for name, tree in sorted(reached_modules("\n".join(cells), root).items()):
+        digest.update(f"{name}\0{serialise(tree)}\0".encode())
+    return digest.hexdigest()
+
+
+def serialise(node: object) -> str:
+    """A syntax tree as text, the same on every version of Python from 3.10 on."""
+    if isinstance(node, list):
+        return "[" + ",".join(serialise(item) for item in _merged(node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = [
+        f"{name}={serialise(value)}"
+        for name, value in _fields(node)
+        if name not in IGNORED_FIELDS and value is not None and value != []
+    ]
+    return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
+    for name, value in ast.iter_fields(node):
+        if name == "body" and isinstance(node, HAS_DOCSTRING):
+            value = value[1:] if ast.get_docstring(node) is not None else value
+        yield name, value
+
+
+def _merged(items: list) -> list:
+    """The items, with neighbouring pieces of text in an f-string made one."""
+    merged: list = []
+    for item in items:
+        if _is_text(item) and merged and _is_text(merged[-1]):
+            merged[-1] = ast.Constant(merged[-1].value + item.value)
+        else:
+            merged.append(item)
+    return merged
+
+
+def _is_text(item: object) -> bool:
+    return isinstance(item, ast.Constant) and isinstance(item.value, str)
+
+
+def reached_modules(code: str, root: Path = ROOT) -> dict[str, ast.Module]:
+    """The companion's modules that code imports, at any depth, with their trees.
+
+    A name that a package's `__init__` only hands on leads to the module that
+    defines it, so a chapter depends on what it uses and not on its neighbours.
+    """
+    found: dict[str, ast.Module] = {}
+    waiting = _resolved_imports(_python_only(code), PACKAGE, root)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = _parse(name, root)
+            waiting += _resolved_imports(found[name], _package_of(name, root), root)
+    return found
+
+
+def _python_only(code: str) -> ast.Module:
+    """Parse a notebook's code without the lines that only IPython understands."""
+    lines = code.splitlines()
+    return ast.parse(
+        "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
+    )
+
+
+def _resolved_imports(tree: ast.Module, package: str, root: Path) -> list[str]:
+    """The modules behind every import of the companion in a tree."""
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [a.name for a in node.names if _path(a.name, root)]
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(node, package)
+            if _path(module, root):
+                for alias in node.names:
+                    names += _defining(module, alias.name, root)
+    return names
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    parents = package.split(".")
+    base = ".".join(parents[: len(parents) - node.level + 1])
+    return f"{base}.{node.module}" if node.module else base
+
+
+def _defining(module: str, name: str, root: Path) -> list[str]:
+    """The modules that `from module import name` reaches."""
+    if _path(f"{module}.{name}", root) and not _handed_on(module, name, root):
+        return [f"{module}.{name}"]
+    source = _handed_on(module, name, root)
+    return _defining(*source, root) if source else [module]
+
+
+def _handed_on(module: str, name: str, root: Path) -> tuple[str, str] | None:
+    """Where a package's `__init__` takes a name from, if it does not define it."""
+    if _path(module, root).name != "__init__.py":
+        return None
+    for node in _parse(module, root).body:
+        if isinstance(node, ast.ImportFrom):
+            source = _absolute(node, module)
+            for alias in node.names:
+                if (alias.asname or alias.name) == name and _path(source, root):
+                    return None if source == module else (source, alias.name)
+    return None
+
+
+def _path(module: str, root: Path) -> Path | None:
+    """The file of one of the companion's modules, or None for any other."""
+    parts = module.split(".")
+    if parts[0] != PACKAGE:
+        return None
+    base = root.joinpath(*parts)
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.exists():
+            return path
+    return None
+
+
+def _package_of(module: str, root: Path) -> str:
+    path = _path(module, root)
+    return module if path.name == "__init__.py" else module.rpartition(".")[0]
+
+
+def _parse(module: str, root: Path) -> ast.Module:
+    return ast.parse(_path(module, root).read_text(encoding="utf-8"))
