@@ -95,7 +95,9 @@ def test_augmentation_changes_only_images_and_is_repeatable():
 
 @pytest.mark.parametrize("epochs", [0, 1, 3])
 def test_resumed_equals_uninterrupted(epochs):
-    make = lambda: Batches(numbered(20), batch_size=6, augment=noise, seed=5)  # noqa: E731
+    def make():
+        return Batches(numbered(20), batch_size=6, augment=noise, seed=5)
+
     whole = make()
     for _ in range(epochs):
         seen(whole)

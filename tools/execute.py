@@ -23,16 +23,17 @@ TIMEOUT = 600  # seconds for one cell
 # Asked of the kernel that ran the notebook, after its last cell.
 PROBE = """\
 import json as _json, platform as _platform, torch as _torch
-from companion.runtime import data_dir as _data_dir, setup as _setup
-_mnist = _data_dir() / "MNIST" / "raw" / "train-images-idx3-ubyte"
-print()
-print(_json.dumps({
+from companion.data import digits as _digits
+from companion.runtime import setup as _setup
+_stamp = {
     "torch": str(_torch.__version__).split("+")[0],
     "python": _platform.python_version(),
     "device": str(_setup()),
     "threads": _torch.get_num_threads(),
-    "data": "full" if _mnist.exists() else "embedded",
-}))
+    "data": "full" if _digits().full else "embedded",
+}
+print()
+print(_json.dumps(_stamp))
 """
 
 
@@ -49,9 +50,6 @@ def execute(path: Path, *, embedded_ok: bool = False) -> dict:
     notebook = read(path)
     _clean_metadata(notebook)
     stamp = _run(notebook, path)
-    for cell in code_cells(notebook):
-        cell["outputs"] = _clean_outputs(cell["outputs"])
-        _refuse_stderr(cell, path)
     if stamp["data"] != "full" and not embedded_ok:
         raise NotebookFailed(
             f"{path}: ran without the full data, so its outputs are not stored. "
@@ -79,14 +77,15 @@ def _run(notebook: nbformat.NotebookNode, path: Path) -> dict:
             except CellExecutionError as error:
                 raise NotebookFailed(f"{path}, cell {index}:\n{error}") from error
         seconds = time.perf_counter() - start
+        for cell in code_cells(notebook):
+            cell["outputs"] = _clean_outputs(cell["outputs"])
+            _refuse_stderr(cell, path)
         probe = nbformat.v4.new_code_cell(PROBE)
         notebook["cells"].append(probe)
         client.execute_cell(probe, len(notebook["cells"]) - 1)
         notebook["cells"].pop()
     printed = "".join(output.get("text", "") for output in probe["outputs"])
-    # The last line that is JSON: `setup` prints a line of its own.
-    answer = [line for line in printed.splitlines() if line.startswith("{")][-1]
-    return json.loads(answer) | {
+    return json.loads(printed.splitlines()[-1]) | {
         "seconds": round(seconds),
         "date": datetime.now(timezone.utc).date().isoformat(),
         "fingerprint": fingerprint(notebook),

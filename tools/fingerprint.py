@@ -6,6 +6,7 @@ companion, nor with the version of Python that computes it.
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,10 +90,8 @@ def reached_modules(code: str, root: Path = ROOT) -> dict[str, ast.Module]:
 
 def _python_only(code: str) -> ast.Module:
     """Parse a notebook's code without the lines that only IPython understands."""
-    lines = code.splitlines()
-    return ast.parse(
-        "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in lines)
-    )
+    lines = [re.sub(r"^(\s*)[%!].*", r"\1pass", line) for line in code.splitlines()]
+    return ast.parse("\n".join(lines))
 
 
 def _resolved_imports(tree: ast.Module, package: str, root: Path) -> list[str]:

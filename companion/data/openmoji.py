@@ -1,6 +1,7 @@
 """OpenMoji's colour pictures in ten classes, with skin tones and words."""
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -83,9 +84,13 @@ def emoji(size: int = 32) -> EmojiData:
     """
     table = _table()
     pictures = _pictures(size)
-    _, first = np.unique(pictures.reshape(len(pictures), -1), axis=0, return_index=True)
-    kept = np.zeros(len(pictures), bool)
-    kept[first] = True
+    first: dict[bytes, int] = {}
+    kept = np.array(
+        [
+            first.setdefault(picture.tobytes(), i) == i
+            for i, picture in enumerate(pictures)
+        ]
+    )
     labels = np.array([CLASSES.index(row["class"]) for row in table])
     part = _parts(tuple(row["base"] for row in table), labels)
     splits = []
@@ -120,10 +125,19 @@ def _pictures(size: int) -> np.ndarray:
 
 
 def _parts(bases: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
-    """0, 1 or 2 (training, validation, test) for each picture, by its base."""
-    names = list(dict.fromkeys(bases))
+    """0, 1 or 2 (training, validation, test) for each picture: the same for a base.
+
+    Bases have 1 to 100 pictures, so the shares count pictures, class by class.
+    """
     label_of = dict(zip(bases, labels, strict=True))
-    order = mixed_order([label_of[name] for name in names])
-    groups = np.split(order, [round(share * len(names)) for share in SHARES])
-    part_of = {names[i]: part for part, group in enumerate(groups) for i in group}
+    size_of = Counter(bases)
+    names = np.array(sorted(label_of))
+    names = names[np.random.RandomState(0).permutation(len(names))]
+    part_of = {}
+    for label in np.unique(labels):
+        members = [name for name in names if label_of[name] == label]
+        sizes = np.array([size_of[name] for name in members])
+        middle = (sizes.cumsum() - sizes / 2) / sizes.sum()
+        numbers = np.searchsorted(SHARES, middle)
+        part_of.update(zip(members, numbers, strict=True))
     return np.array([part_of[base] for base in bases])

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from companion.metrics.classification import _check_labels, _kind
 
+# A covariance from fewer images has eigenvalues that are much too large and small.
+IMAGES_PER_FEATURE = 5
 BLOCK = 2**22  # entries of a table of pairs that are in memory at once: 32 MB
 
 
@@ -23,14 +25,15 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
     which are constant or copies of one another do no harm. The value from N images
     is too large by about 1/N times a constant: compare sets of one size only.
 
-    Shapes: real (N, F), fake (M, F), both N and M above F.
+    Shapes: real (N, F), fake (M, F), both N and M at least 5 F.
     Units: those of the features, squared; >= 0.
     Raises: TypeError if the features are no float tensors; ValueError for other
         shapes, values that are not finite, or too few images.
     Source: Dowson and Landau (1982); Heusel et al. (2017) for its use on images.
     """
     real, fake = _check_features(real, fake)
-    _need_more_than(real.shape[1], "features", real, fake)
+    least = IMAGES_PER_FEATURE * real.shape[1]
+    _need(least, f"{IMAGES_PER_FEATURE} images for each feature", real, fake)
     A, B = torch.cov(real.T), torch.cov(fake.T)
     A, B = A.reshape(real.shape[1], -1), B.reshape(real.shape[1], -1)
     root = _root(A)
@@ -48,7 +51,7 @@ def relative_frechet_distance(real: Tensor, fake: Tensor) -> float:
     1 is what a generator reaches that always draws that mean. Unlike the plain
     distance it has no unit.
 
-    Shapes: real (N, F), fake (M, F), both N and M above F.
+    Shapes: real (N, F), fake (M, F), both N and M at least 5 F.
     Units: none; >= 0.
     Raises: as `frechet_distance`; ValueError if all real features are alike.
     """
@@ -75,7 +78,7 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
     Differs: all pairs of images at once, in place of a mean over subsets.
     """
     real, fake = _check_features(real, fake)
-    _need_more_than(1, None, real, fake)
+    _need(2, "pairs of images", real, fake)
     n, m, f = len(real), len(fake), real.shape[1]
 
     def pairs(a: Tensor, b: Tensor) -> float:
@@ -105,7 +108,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
     if not isinstance(k, int) or k < 1:
         raise ValueError(f"k is {k}; give a whole number of 1 or more.")
     real, fake = _check_features(real, fake)
-    _need_more_than(k, "neighbours", real, fake)
+    _need(k + 1, f"{k} neighbours of each image", real, fake)
     # Distances are differences of squares: keep the squares small.
     centre = real.mean(dim=0)
     real, fake = real - centre, fake - centre
@@ -195,11 +198,10 @@ def _check_features(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     return real.detach().cpu().double(), fake.detach().cpu().double()
 
 
-def _need_more_than(least: int, what: str | None, real: Tensor, fake: Tensor) -> None:
+def _need(least: int, what: str, real: Tensor, fake: Tensor) -> None:
     for name, x in (("real", real), ("fake", fake)):
-        if len(x) <= least:
-            need = f"more images than {what}" if what else "two images or more"
+        if len(x) < least:
             raise ValueError(
-                f"{name} has {len(x)} images with {x.shape[1]} features; this needs "
-                f"{need}: give {least + 1} or more."
+                f"{name} has {len(x)} images with {x.shape[1]} features; this measure "
+                f"needs {what}: give {least} or more."
             )

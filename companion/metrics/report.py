@@ -12,16 +12,23 @@ from companion.metrics.generation import (
     precision_recall,
     relative_frechet_distance,
 )
-from companion.models.judge import load_judge
+from companion.models.judge import Judge, load_judge
 
 # Below these numbers of images a figure says more about the number than about the
-# images.
+# images. Measured with the shipped judge between two sets of real digits:
 MIN_IMAGES = {
+    # The floor falls like 6 / N: 0.060 for 100 images, 0.012 for 500, 0.001 for
+    # 5,000. A good generator is at 0.03 to 0.06, which 100 real images reach too.
     "relative Frechet distance": 500,
+    # 0 on average; its standard deviation is 0.09 for 100 images, 0.06 for 200 and
+    # 0.02 for 500, against 1.6 for blurred digits.
     "kernel distance": 200,
+    # Standard deviations 0.03 to 0.05 for 100 to 200 images, 0.02 for 500.
     "precision": 500,
     "recall": 500,
+    # Below 300, real digits fail to cover some class by chance.
     "class coverage": 300,
+    # Standard deviation 0.01 for 100 images.
     "confident share": 100,
 }
 BETTER = {
@@ -113,7 +120,10 @@ def judge_report(
 
 
 def _judge(judge: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    return predict(judge, x, function=judge.features), predict(judge, x)
+    features = predict(judge, x, function=judge.features)
+    if isinstance(judge, Judge):  # one pass for both
+        return features, predict(judge, features, function=judge.classify)
+    return features, predict(judge, x)
 
 
 def _measures(

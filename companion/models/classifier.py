@@ -5,11 +5,11 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
-    """Three times convolution, ReLU, pooling; then two linear layers: logits.
+    """Three times convolution, pooling, ReLU; then two linear layers: logits.
 
     Each pooling halves height and width. With `dropout`, a share of the inputs of
-    both linear layers is zeroed while training; with `batch_norm`, every
-    convolution is followed by batch normalisation.
+    both linear layers is zeroed while training; with `batch_norm`, batch
+    normalisation stands between each pooling and its ReLU.
 
     Shapes: x (B, in_channels, size, size) in [0, 1] -> (B, num_classes).
     Raises: ValueError for sizes that do not fit or a dropout outside [0, 1).
@@ -47,10 +47,12 @@ class Classifier(nn.Module):
         self.image_shape = (in_channels, size, size)
         layers: list[nn.Module] = []
         for fan_in, fan_out in zip((in_channels, *widths), widths, strict=False):
+            # Pooling before ReLU gives the same values as after it, with less work.
             layers.append(nn.Conv2d(fan_in, fan_out, kernel_size=3, padding=1))
+            layers.append(nn.MaxPool2d(2))
             if batch_norm:
                 layers.append(nn.BatchNorm2d(fan_out))
-            layers += [nn.ReLU(), nn.MaxPool2d(2)]
+            layers.append(nn.ReLU())
         # The layout in memory that a CPU convolves fastest; the values are the same.
         self.convolutions = nn.Sequential(*layers).to(memory_format=torch.channels_last)
         side = size // smallest  # pixels left in height and width

@@ -49,6 +49,7 @@ MATHJAX_FILES = [
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_css_file("book.css")
+    app.add_js_file("book.js")
     app.connect("config-inited", add_static_files, priority=900)
     app.connect("config-inited", drop_launch_buttons, priority=900)
     app.connect("builder-inited", read_citations)
@@ -126,7 +127,16 @@ def complete_page(app: Sphinx, page, template, context, doctree) -> None:
         script for script in context["script_files"] if not _of_thebe(script)
     ]
     if doctree is not None:
-        context["body"] += report_link(app, page, context.get("title", page))
+        context["body"] = repair(context["body"]) + report_link(app, page)
+
+
+def repair(body: str) -> str:
+    """Leave out what Sphinx and myst-nb write against the rules of accessibility.
+
+    A role that ARIA has given up, and a label other than the text that is seen.
+    """
+    body = body.replace(' role="doc-biblioentry"', "")
+    return body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
 
 def _of_thebe(script) -> bool:
@@ -134,7 +144,7 @@ def _of_thebe(script) -> bool:
     return "thebe" in text.lower()
 
 
-def report_link(app: Sphinx, page: str, title: str) -> str:
+def report_link(app: Sphinx, page: str) -> str:
     """Where to report an error: a page of the book, or the issue tracker."""
     url = app.config.html_theme_options["repository_url"].rstrip("/")
     if is_placeholder(url):

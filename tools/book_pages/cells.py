@@ -58,6 +58,8 @@ def add_stamp(cells: list[dict], line: str) -> None:
     for cell in cells:
         if cell["cell_type"] == "markdown" and cell["source"].startswith("# "):
             title, _, rest = cell["source"].partition("\n")
-            cell["source"] = f'{title}\n\n<p class="stamp">{line}</p>\n\n{rest.lstrip()}'
+            cell["source"] = (
+                f'{title}\n\n<p class="stamp">{line}</p>\n\n{rest.lstrip()}'
+            )
             return
     raise ValueError("the notebook has no Markdown cell that begins with '# Title'")

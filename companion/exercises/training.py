@@ -1,0 +1,70 @@
+"""Hidden cases of the chapter on training a classifier; results worked out by hand."""
+
+import math
+
+import torch
+
+_LOG2 = math.log(2.0)
+
+CASES = {
+    "loss_gradient": [
+        # Equal logits: each class has probability 1/K.
+        (
+            (torch.zeros(1, 4), torch.tensor([2])),
+            torch.tensor([[0.25, 0.25, -0.75, 0.25]]),
+        ),
+        # Logits log 2 and 0: probabilities 2/3 and 1/3; the mean halves both rows.
+        (
+            (torch.tensor([[_LOG2, 0.0], [_LOG2, 0.0]]), torch.tensor([0, 1])),
+            torch.tensor([[-1 / 6, 1 / 6], [1 / 3, -1 / 3]]),
+        ),
+        # Large logits must not overflow.
+        (
+            (torch.tensor([[1000.0, 1000.0, 0.0]]), torch.tensor([0])),
+            torch.tensor([[-0.5, 0.5, 0.0]]),
+        ),
+    ],
+    "warmup_cosine": [
+        ((0, 10, 100, 0.5), 0.0),
+        ((5, 10, 100, 0.5), 0.25),
+        ((10, 10, 100, 0.5), 0.5),
+        ((55, 10, 100, 0.5), 0.25),
+        ((40, 10, 100, 0.4), 0.3),  # a third of the way: cos 60 degrees = 1/2
+        ((100, 10, 100, 0.5), 0.0),
+        ((0, 0, 4, 1.0), 1.0),
+        ((1, 0, 4, 1.0), 0.5 + 0.25 * math.sqrt(2)),
+    ],
+    "macro_f1": [
+        ((torch.tensor([[3, 0], [0, 5]]),), 1.0),
+        # Class 0: 2 * 2 / (4 + 3) = 4/7; class 1: 2 * 3 / (4 + 5) = 2/3.
+        ((torch.tensor([[2, 2], [1, 3]]),), (4 / 7 + 2 / 3) / 2),
+        # Always the first of two classes.
+        ((torch.tensor([[6, 0], [4, 0]]),), 0.375),
+        # The last class is neither there nor predicted.
+        ((torch.tensor([[1, 1, 0], [0, 2, 0], [0, 0, 0]]),), (2 / 3 + 4 / 5) / 2),
+    ],
+    "stop_at": [
+        (([3.0, 2.0, 1.0], 2), 2),
+        (([3.0, 2.0, 2.5, 2.4, 1.0], 2), 1),
+        (([3.0, 2.0, 2.5, 2.4, 1.0], 3), 4),
+        (([1.0, 1.0, 1.0], 5), 0),
+        (([1.0, 2.0, 0.5], 1), 0),
+    ],
+    "nesterov": [
+        # One step from v = 0: w - lr * (1 + mu) * g.
+        (
+            (torch.tensor([1.0, 2.0]), torch.tensor([[1.0, -1.0]]), 0.1, 0.5),
+            torch.tensor([0.85, 2.15]),
+        ),
+        # v = 1, then 1.5: steps of 1.5 and 1.75.
+        (
+            (torch.tensor([0.0]), torch.tensor([[1.0], [1.0]]), 1.0, 0.5),
+            torch.tensor([-3.25]),
+        ),
+        # Without momentum: plain SGD.
+        (
+            (torch.tensor([0.0]), torch.tensor([[1.0], [2.0], [3.0]]), 0.5, 0.0),
+            torch.tensor([-3.0]),
+        ),
+    ],
+}

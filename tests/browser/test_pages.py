@@ -1,0 +1,121 @@
+"""Every built page in a real browser; `make test-browser` runs it."""
+
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from notebooks import pages
+
+PAGES = [*pages(), "search", "genindex"]
+DESKTOP, PHONE = 1280, 390
+VIEWS = {
+    "light": (DESKTOP, "light"),
+    "dark": (DESKTOP, "dark"),
+    "phone": (PHONE, "light"),
+}
+AXE = {
+    # Without this axe loads style sheets by addresses that it guesses wrong.
+    "preload": False,
+    "rules": {"label-content-name-mismatch": {"enabled": True}},
+}
+
+
+@contextmanager
+def opened(browser, address, view="light"):
+    """A page, and the list of all that went wrong while it was open."""
+    width, scheme = VIEWS[view]
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme
+    )
+    wrong = []
+
+    def check(route):
+        url = urlsplit(route.request.url)
+        if url.scheme in ("http", "https", "ws", "wss") and url.hostname != "127.0.0.1":
+            wrong.append(f"foreign request {route.request.url}")
+            route.abort()
+        else:
+            route.continue_()
+
+    context.route("**", check)
+    page = context.new_page()
+    page.on("pageerror", lambda error: wrong.append(f"page error {error}"))
+    page.on("requestfailed", lambda request: wrong.append(f"failed {request.url}"))
+    page.on(
+        "console",
+        lambda message: (
+            message.type in ("error", "warning")
+            and wrong.append(f"console {message.type} {message.text}")
+        ),
+    )
+    page.on(
+        "response",
+        lambda answer: answer.status >= 400 and wrong.append(f"missing {answer.url}"),
+    )
+    page.goto(address, wait_until="load")
+    if page.locator(".math").count():
+        # As many formulas typeset as there are: MathJax has finished.
+        page.wait_for_selector("mjx-container", timeout=30_000)
+    yield page, wrong
+    context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens_without_errors_or_foreign_requests(browser, base, name):
+    with opened(browser, f"{base}/{name}.html") as (page, wrong):
+        page.wait_for_timeout(300)  # for what scripts load late
+        assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+        assert wrong == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_accessible(browser, server, name, view):
+    with opened(browser, f"{server}/{name}.html", view) as (page, wrong):
+        found = Axe().run(page, options=AXE).response["violations"]
+        assert [
+            (rule["id"], node["html"][:200], node["failureSummary"])
+            for rule in found
+            for node in rule["nodes"]
+        ] == []
+        assert wrong == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_fits_a_phone(browser, server, name):
+    with opened(browser, f"{server}/{name}.html", "phone") as (page, _):
+        widths = page.evaluate(
+            "[document.documentElement.scrollWidth, window.innerWidth]"
+        )
+        assert widths[0] <= widths[1]
+
+
+@pytest.mark.parametrize("view", ["light", "dark"])
+def test_theme_follows_the_readers_system(browser, server, view):
+    with opened(browser, f"{server}/{PAGES[0]}.html", view) as (page, _):
+        assert page.locator("html").get_attribute("data-theme") == view
+
+
+def test_search_finds_a_word_and_leads_to_its_page(browser, base):
+    with opened(browser, f"{base}/search.html?q=tensor") as (page, wrong):
+        page.wait_for_selector("ul.search li a", timeout=30_000)
+        page.wait_for_timeout(300)
+        assert wrong == []
+        page.locator("ul.search li a").first.click()
+        page.wait_for_load_state()
+        assert "tensor" in page.locator("article").inner_text().lower()
+
+
+def test_search_says_when_there_is_nothing(browser, base):
+    with opened(browser, f"{base}/search.html?q=xylophonequartz") as (page, _):
+        page.wait_for_selector("text=did not match any documents", timeout=30_000)
+
+
+def test_solutions_open_by_the_keyboard(browser, base):
+    with opened(browser, f"{base}/book/before.html") as (page, _):
+        solution = page.locator("details.admonition, details.hide").first
+        assert solution.get_attribute("open") is None
+        solution.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert solution.get_attribute("open") is not None
