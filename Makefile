@@ -39,6 +39,7 @@ $(INSTALLED): pyproject.toml $(CONSTRAINTS)
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@$(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
 		"This needs Python 3.10 or newer; say make PYTHON=python3.12 or the like.")'
+	@echo "Installing into $(VENV); the first time takes some minutes."
 	$(RUN) -m pip install --disable-pip-version-check --quiet \
 		$(addprefix -c ,$(CONSTRAINTS)) -e ".[book,test]"
 	@touch $@
@@ -47,7 +48,8 @@ book: $(BUILT)
 	@echo "The book is ready. Open file://$(CURDIR)/_build/html/index.html"
 
 $(BUILT): $(INSTALLED) $(PAGES)
-	$(VENV)/bin/jupyter-book build . --path-output . -n -W --keep-going
+	rm -rf _build/html
+	$(VENV)/bin/jupyter-book build . --path-output . --all -n -W --keep-going
 	@touch $@
 
 test: lint unit notebooks

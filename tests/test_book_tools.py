@@ -111,6 +111,16 @@ def test_syntax_trees_are_written_the_same_on_every_python():
     )
 
 
+def test_syntax_trees_keep_what_makes_a_difference():
+    def text(code):
+        return serialise(ast.parse(code))
+
+    assert text("['a', 'b']") != text("['ab']")
+    assert text("f'a{x}'") != text("f'{x}a'")
+    assert text("f'a' f'b{x:}'") == text("f'ab{x:}'")
+    assert text("None") != text("...")
+
+
 # The set-up cell and the buttons, in both states of the repository's address
 
 

@@ -190,3 +190,53 @@ def test_exercise_cases_agree_with_the_companion_and_torch():
         weight = kernel[None, None]
         y = F.conv2d(x[None, None], weight, dilation=dilation)[0, 0]
         torch.testing.assert_close(y, expected)
+
+
+def test_a_linear_layer_does_not_mind_the_order_of_the_pixels():
+    # Folklore 22: one weight a position, so the weights can follow the pixels.
+    x, order = torch.rand(5, 1, 6, 6), torch.randperm(36)
+    linear = nn.Linear(36, 4)
+    moved = nn.Linear(36, 4)
+    with torch.no_grad():
+        moved.weight.copy_(linear.weight[:, order])
+        moved.bias.copy_(linear.bias)
+    shuffled = shuffle_pixels(x, order)
+    torch.testing.assert_close(moved(shuffled.flatten(1)), linear(x.flatten(1)))
+
+
+def test_no_convolution_follows_a_shuffle():
+    # Outputs of the best 3 x 3 kernel on shuffled pixels, fitted by least squares,
+    # stay far from those of a kernel on the plain ones.
+    x, order = torch.rand(20, 1, 8, 8), torch.randperm(64)
+    y = F.conv2d(x, torch.randn(1, 1, 3, 3)).flatten()
+    y = y - y.mean()
+
+    def residual(images):
+        patches = F.unfold(images, 3).transpose(1, 2).reshape(-1, 9)
+        patches = torch.cat([patches, torch.ones(len(patches), 1)], dim=1)
+        fitted = patches @ torch.linalg.lstsq(patches, y[:, None]).solution
+        return ((fitted[:, 0] - y) ** 2).mean() / (y**2).mean()
+
+    assert residual(x) < 1e-6
+    assert residual(shuffle_pixels(x, order)) > 0.5
+
+
+@pytest.mark.parametrize("pool", [1, 2, 4])
+def test_pooling_leaves_convolutions_alone_and_shrinks_a_later_linear_layer(pool):
+    layers = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.MaxPool2d(pool), nn.Conv2d(16, 8, 3)
+    )
+    assert sum(p.numel() for p in layers.parameters()) == (
+        conv_parameters(3, 16, 3) + conv_parameters(16, 8, 3)
+    )
+    inputs = layers(torch.zeros(1, 3, 32, 32)).numel()
+    assert inputs == 8 * output_size(32 // pool, 3) ** 2
+
+
+def test_equivariance_holds_with_stride_one_and_for_shifts_by_the_stride():
+    x, weight = torch.rand(1, 1, 12, 12), torch.randn(1, 1, 3, 3)
+    for stride, shift, moved, holds in [(1, 1, 1, 1), (2, 2, 1, 1), (2, 1, 0, 0)]:
+        y = F.conv2d(x, weight, stride=stride, padding=1)
+        shifted = F.conv2d(x.roll(shift, 3), weight, stride=stride, padding=1)
+        apart = (shifted - y.roll(moved, 3))[..., 2:-2].abs().max()
+        assert (apart < 1e-5) == holds

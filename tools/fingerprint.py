@@ -39,7 +39,7 @@ def fingerprint(notebook: dict, root: Path = ROOT) -> str:
 def serialise(node: object) -> str:
     """A syntax tree as text, the same on every version of Python from 3.10 on."""
     if isinstance(node, list):
-        return "[" + ",".join(serialise(item) for item in _merged(node)) + "]"
+        return "[" + ",".join(serialise(item) for item in node) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = [
@@ -54,13 +54,20 @@ def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
     for name, value in ast.iter_fields(node):
         if name == "body" and isinstance(node, HAS_DOCSTRING):
             value = value[1:] if ast.get_docstring(node) is not None else value
+        elif isinstance(node, ast.JoinedStr):
+            value = _merged(value)
         yield name, value
 
 
 def _merged(items: list) -> list:
-    """The items, with neighbouring pieces of text in an f-string made one."""
+    """The pieces of an f-string without empty text, neighbouring texts made one.
+
+    Versions of Python differ in where they cut its text.
+    """
     merged: list = []
     for item in items:
+        if _is_text(item) and not item.value:
+            continue
         if _is_text(item) and merged and _is_text(merged[-1]):
             merged[-1] = ast.Constant(merged[-1].value + item.value)
         else:

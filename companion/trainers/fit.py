@@ -186,6 +186,7 @@ def fit(
             if checkpoint is not None:
                 save_checkpoint(checkpoint, trainer, batches, vars(history))
             if watch is not None:
+                bar.clear()  # or a copy of it would stay above the picture
                 watch(step)
     except KeyboardInterrupt:
         history.interrupted = True

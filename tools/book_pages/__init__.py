@@ -131,12 +131,19 @@ def complete_page(app: Sphinx, page, template, context, doctree) -> None:
 
 
 def repair(body: str) -> str:
-    """Leave out what Sphinx and myst-nb write against the rules of accessibility.
+    """Mend what Sphinx and myst-nb write against the rules of accessibility.
 
-    A role that ARIA has given up, and a label other than the text that is seen.
+    Roles that ARIA has given up, table heads without text, and a label other than the
+    text that is seen.
     """
-    body = body.replace(' role="doc-biblioentry"', "")
-    return body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    for wrong, right in [
+        (' role="doc-biblioentry"', ""),
+        ('<div role="list" class="citation-list">', '<div class="citation-list">'),
+        ('<th class="head"><p></p></th>', "<td></td>"),
+        ('<summary aria-label="Toggle hidden content">', "<summary>"),
+    ]:
+        body = body.replace(wrong, right)
+    return body
 
 
 def _of_thebe(script) -> bool:
