@@ -39,7 +39,7 @@ CASES = {
             0.5 * math.log(3),
         ),
     ],
-    "posterior": [
+    "class_posterior": [
         (
             (torch.zeros(1, 2).double(), torch.tensor([0.25, 0.75], dtype=_F64)),
             torch.tensor([[0.25, 0.75]], dtype=_F64),
