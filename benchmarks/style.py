@@ -4,7 +4,7 @@
 
 WEIGHTS is a file of torchvision's squeezenet1_1 (the whole network or its features).
 The same pictures are painted through both networks with the same number of steps.
-The sheet of pictures becomes companion/records/style.webp, its numbers go to
+The sheet of pictures becomes companion/records/style.jpg, its numbers go to
 companion/records/style.json. Takes some minutes on two cores.
 """
 
@@ -113,8 +113,8 @@ def main() -> None:
         rows.append(torch.cat(row, dim=3))
     sheet = torch.cat(rows, dim=2)[0].permute(1, 2, 0).numpy()
     image = Image.fromarray(np.uint8(np.round(sheet * 255)))
-    target = Path(records.__file__).parent / "style.webp"
-    save_file(target, lambda temporary: image.save(temporary, "WEBP", quality=88))
+    target = Path(records.__file__).parent / "style.jpg"
+    save_file(target, lambda temporary: image.save(temporary, "JPEG", quality=80))
     write_record(
         "style",
         {

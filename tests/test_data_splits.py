@@ -31,6 +31,14 @@ def test_a_set_moves_with_its_splits_and_keeps_its_words():
     assert (moved.classes, moved.source, moved.full) == (("a",), "made here", True)
 
 
+def test_what_is_taken_is_a_copy():
+    split = make_split()
+    taken = split.take(2)
+    taken.x.zero_()
+    assert split.x[:2].any()
+    assert taken.x.untyped_storage().nbytes() == 4 * taken.x.numel()
+
+
 def test_words_are_taken_with_their_pictures():
     x, y = torch.rand(3, 3, 8, 8), torch.zeros(3, dtype=torch.int64)
     split = EmojiSplit(x, y, skin=y, names=("a", "b", "c"), codes=("1", "2", "3"))

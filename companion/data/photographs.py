@@ -5,8 +5,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 import torchvision
 from PIL import Image
+from torch import Tensor
 from torchvision.datasets.utils import download_and_extract_archive
 
 from companion import runtime
@@ -17,7 +19,7 @@ from companion.data.files import (
     download,
     verify,
 )
-from companion.data.splits import ImageData, mixed_order, to_split
+from companion.data.splits import ImageData, Split, mixed_order, to_split
 
 CIFAR10 = torchvision.datasets.CIFAR10
 CIFAR10_VALIDATION_IMAGES = 5_000
@@ -49,18 +51,14 @@ def cifar10() -> ImageData:
                 f"CIFAR-10 is not available: {error}. Go online, or unpack "
                 f"{CIFAR10.url} so that its files lie in {folder}."
             ) from error
-    *batches, test, meta = (_unpickle(verify(file)) for file in files)
-    x = np.concatenate([batch["data"] for batch in batches]).reshape(-1, 3, 32, 32)
-    y = np.concatenate([batch["labels"] for batch in batches])
-    del batches  # the set is large enough once
-    x_test, y_test = test["data"].reshape(-1, 3, 32, 32), np.array(test["labels"])
-    order, test_order = mixed_order(y), mixed_order(y_test)
-    train, validation = np.split(order, [len(y) - CIFAR10_VALIDATION_IMAGES])
+    *train_files, test_file, meta_file = files
+    x, y = _mixed_pictures(train_files)
+    n = len(y) - CIFAR10_VALIDATION_IMAGES
     return ImageData(
-        train=to_split(x, y, train),
-        validation=to_split(x, y, validation),
-        test=to_split(x_test, y_test, test_order),
-        classes=tuple(meta["label_names"]),
+        train=Split(x[:n], y[:n]),
+        validation=Split(x[n:], y[n:]),
+        test=Split(*_mixed_pictures([test_file])),
+        classes=tuple(_unpickle(verify(meta_file))["label_names"]),
         source="CIFAR-10, 50,000 + 10,000 images",
     )
 
@@ -113,6 +111,23 @@ def lfw(size: int = 64) -> ImageData:
 
 def _fetch_cifar10(folder: Path) -> None:
     download_and_extract_archive(CIFAR10.url, str(folder), md5=CIFAR10.tgz_md5)
+
+
+def _mixed_pictures(files: list[Official]) -> tuple[Tensor, Tensor]:
+    """Pictures (N, 3, 32, 32) float32 and labels (N,) of batch files, well mixed.
+
+    Labels first, then file by file: so not more than one file's bytes are in memory
+    beside the floats, which are large enough.
+    """
+    labels = [np.array(_unpickle(verify(file))["labels"]) for file in files]
+    y = np.concatenate(labels)
+    order = mixed_order(y)
+    x = np.empty((len(y), 3, 32, 32), np.float32)
+    places = np.split(np.argsort(order), len(files))
+    for place, file in zip(places, files, strict=True):
+        x[place] = _unpickle(verify(file))["data"].reshape(-1, 3, 32, 32)
+    x /= 255
+    return torch.from_numpy(x), torch.from_numpy(y[order].astype(np.int64))
 
 
 def _unpickle(path: Path) -> dict:

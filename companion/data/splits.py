@@ -66,13 +66,18 @@ class Split:
         return replace(self, **moved)
 
     def take(self: S, n: int) -> S:
-        """The first n images. The order is mixed, so they are a fair sample.
+        """A copy of the first n images. The order is mixed: they are a fair sample.
+
+        A copy, so that the memory of the others can be freed.
 
         Raises: ValueError unless 1 <= n <= len(self).
         """
         if not 1 <= n <= len(self):
             raise ValueError(f"n is {n}; this split has 1 to {len(self)} to take.")
-        return replace(self, **{name: value[:n] for name, value in vars(self).items()})
+        first = {name: value[:n] for name, value in vars(self).items()}
+        for name, value in first.items():
+            first[name] = value.clone() if isinstance(value, Tensor) else value
+        return replace(self, **first)
 
 
 @dataclass(frozen=True, eq=False)
