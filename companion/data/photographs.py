@@ -73,7 +73,7 @@ def lfw(size: int = 64) -> ImageData:
     Shapes: x (N, 3, size, size), the middle 126 x 126 of 250 x 250 pixels, rescaled.
     Raises: RuntimeError, naming the remedy, if the pictures are absent; ValueError
         if some are missing or damaged, or for a size below 8.
-    Source: Huang, Ramesh, Berg and Learned-Miller (2007); the funneled version.
+    Source: Huang, Mattar, Berg and Learned-Miller (2008); the funneled version.
     """
     if not isinstance(size, int) or size < 8:
         raise ValueError(f"size is {size}; give a whole number of pixels from 8.")
