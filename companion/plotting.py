@@ -205,7 +205,9 @@ def bars(
         raise ValueError("There are no values to draw; give {label: number}.")
     ax = _axes(ax, (6.0, 0.38 * len(values) + 0.8))
     drawn = ax.barh(list(values), list(values.values()), color=color)
-    ax.bar_label(drawn, fmt="%.3g", padding=3)
+    # A white ground, for a mark may run through the number.
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    ax.bar_label(drawn, fmt="%.3g", padding=4, bbox=ground)
     ax.margins(x=0.12)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)

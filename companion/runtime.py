@@ -38,6 +38,9 @@ def setup(seed: int = 0) -> torch.device:
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(_threads())
+    # Decaying averages of optimisers end in numbers below 1e-38, with which a CPU
+    # calculates many times more slowly: take them for zero.
+    torch.set_flush_denormal(True)
     device = _device()
     name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
     print(

@@ -15,6 +15,11 @@ def test_same_seed_same_numbers(capsys):
     assert "seed 3" in capsys.readouterr().out
 
 
+def test_denormal_numbers_are_zero():
+    setup()
+    assert (torch.tensor([1e-40]) * 1).item() == 0
+
+
 def test_threads_and_device_follow_the_environment(monkeypatch):
     monkeypatch.setenv("COMPANION_THREADS", "1")
     monkeypatch.setenv("COMPANION_DEVICE", "cpu")
