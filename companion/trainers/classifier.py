@@ -31,7 +31,8 @@ class ClassifierTrainer:
         self.l1, self.label_smoothing = l1, label_smoothing
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        self.model.train()
+        if not self.model.training:  # asking is cheap, setting is not
+            self.model.train()
         logits = self.model(x)
         nll = cross_entropy(logits, y, self.label_smoothing).mean()
         loss = nll + self.l1 * l1_penalty(self.model) if self.l1 else nll

@@ -19,7 +19,8 @@ class VAETrainer:
         self.vae, self.opt, self.beta = vae, opt, beta
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        self.vae.train()
+        if not self.vae.training:  # asking is cheap, setting is not
+            self.vae.train()
         terms = negative_elbo(self.vae, x, self.beta)
         self.opt.zero_grad()
         terms["loss"].backward()
