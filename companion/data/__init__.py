@@ -1,6 +1,12 @@
 """Images as tensors in [0, 1], in fixed splits, drawn in batches on their device."""
 
-from companion.data.augmentation import color_jitter, crop, flip, salt_and_pepper
+from companion.data.augmentation import (
+    binarize,
+    color_jitter,
+    crop,
+    flip,
+    salt_and_pepper,
+)
 from companion.data.batches import Batches
 from companion.data.files import CorruptFileError, NotAvailableError
 from companion.data.mnist import (
@@ -23,6 +29,7 @@ __all__ = [
     "NotAvailableError",
     "Split",
     "cifar10",
+    "binarize",
     "color_jitter",
     "crop",
     "digits",

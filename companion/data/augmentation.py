@@ -66,6 +66,19 @@ def salt_and_pepper(
     return x.masked_fill((u >= amount / 2) & (u < amount), 1.0)
 
 
+def binarize(x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """Draw each value as 0 or 1, with the grey value as the probability of 1.
+
+    As `Batches(x, augment=binarize)` it binarises every batch anew.
+
+    Shapes: x (B, C, H, W) -> the same, each value 0 or 1.
+    Raises: ValueError for values of x outside [0, 1].
+    Source: Salakhutdinov and Murray (2008).
+    """
+    _check_images(x, in_unit_range=True)
+    return (_uniform(x, x.shape, generator) < x).to(x.dtype)
+
+
 def color_jitter(
     x: Tensor,
     brightness: float = 0.2,

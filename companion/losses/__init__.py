@@ -1,8 +1,11 @@
 """The equations of the book, in its order: each reads like its formula."""
 
+from companion.losses.autoencoder import squared_error
 from companion.losses.classification import cross_entropy, l1_penalty
 from companion.losses.vae import (
     bernoulli_nll,
+    gaussian_nll,
+    importance_weighted_nll,
     kl_to_standard_normal,
     negative_elbo,
     reparameterize,
@@ -11,8 +14,11 @@ from companion.losses.vae import (
 __all__ = [
     "bernoulli_nll",
     "cross_entropy",
+    "gaussian_nll",
+    "importance_weighted_nll",
     "kl_to_standard_normal",
     "l1_penalty",
     "negative_elbo",
     "reparameterize",
+    "squared_error",
 ]

@@ -5,40 +5,35 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from companion.models.transposed import TransposedConvolution
 
-class MLPVAE(nn.Module):
-    """A VAE of fully connected layers with a Bernoulli decoder.
+
+class VAE(nn.Module):
+    """What every VAE of the book can do: encode, decode, sample.
+
+    A subclass sets four parts: `encoder`, images to hidden values; `to_mu` and
+    `to_log_var`, hidden values to codes; `decoder`, codes to logits.
 
     Shapes: images (B, *image_shape) in [0, 1]; codes (B, latent); the decoder
         returns logits of the images' shape.
     Raises: ValueError for sizes below 1.
-    Source: Kingma and Welling (2013), appendix C; the usual sizes are 784-400-20.
+    Source: Kingma and Welling (2013), appendix C.
     """
 
-    def __init__(
-        self,
-        image_shape: tuple[int, int, int] = (1, 28, 28),
-        hidden: int = 400,
-        latent: int = 20,
-    ):
+    encoder: nn.Module
+    to_mu: nn.Module
+    to_log_var: nn.Module
+    decoder: nn.Module
+
+    def __init__(self, image_shape: tuple[int, int, int], latent: int):
         super().__init__()
-        if min(*image_shape, hidden, latent) < 1:
+        if len(image_shape) != 3 or min(*image_shape, latent) < 1:
             raise ValueError(
-                f"image_shape {image_shape}, hidden {hidden} and latent {latent} "
-                "must all be 1 or more."
+                f"image_shape is {tuple(image_shape)} and latent {latent}; give "
+                "(channels, height, width) and a size of the code, all 1 or more."
             )
         self.image_shape = tuple(image_shape)
         self.latent = latent
-        pixels = prod(image_shape)
-        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU())
-        self.to_mu = nn.Linear(hidden, latent)
-        self.to_log_var = nn.Linear(hidden, latent)
-        self.decoder = nn.Sequential(
-            nn.Linear(latent, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, pixels),
-            nn.Unflatten(1, self.image_shape),
-        )
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """mu and log sigma^2 of q(z|x), each (B, latent).
@@ -72,6 +67,95 @@ class MLPVAE(nn.Module):
         """
         if n < 1:
             raise ValueError(f"n is {n}; ask for 1 image or more.")
-        device = self.to_mu.weight.device
+        device = next(self.parameters()).device
         z = torch.randn(n, self.latent, generator=generator, device=device)
         return self.decode(z).sigmoid()
+
+
+class MLPVAE(VAE):
+    """A VAE of fully connected layers with a Bernoulli decoder.
+
+    Shapes and sizes: as `VAE`.
+    Raises: ValueError for sizes below 1.
+    Source: Kingma and Welling (2013), appendix C; the usual sizes are 784-400-20.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        hidden: int = 400,
+        latent: int = 20,
+    ):
+        super().__init__(image_shape, latent)
+        if hidden < 1:
+            raise ValueError(f"hidden is {hidden}; give 1 or more.")
+        pixels = prod(image_shape)
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU())
+        self.to_mu = nn.Linear(hidden, latent)
+        self.to_log_var = nn.Linear(hidden, latent)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, pixels),
+            nn.Unflatten(1, self.image_shape),
+        )
+
+
+class ConvVAE(VAE):
+    """A VAE of two convolutions and two transposed ones, with a Bernoulli decoder.
+
+    Each convolution (kernel 4, stride 2) halves height and width, each transposed
+    one doubles them. Between the maps and the code stands a fully connected layer
+    of `hidden` units on either side. SiLU, x sigmoid(x), for ReLU: it trains in far
+    fewer steps here.
+
+    Shapes: as `VAE`; height and width are multiples of 4.
+    Raises: ValueError for sizes below 1, or sides that are no multiple of 4.
+    Source: Kingma and Welling (2013), with layers as in Radford et al. (2016);
+        SiLU: Elfwing et al. (2018).
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        widths: tuple[int, int] = (16, 32),
+        latent: int = 32,
+        hidden: int = 256,
+    ):
+        super().__init__(image_shape, latent)
+        if len(widths) != 2 or min(*widths, hidden) < 1:
+            raise ValueError(
+                f"widths are {tuple(widths)} and hidden {hidden}; give two widths "
+                "and a number of hidden units, all 1 or more."
+            )
+        channels, height, width = self.image_shape
+        if height % 4 or width % 4:
+            raise ValueError(
+                f"image_shape is {self.image_shape}; two strides of 2 need a height "
+                "and width that are multiples of 4: pad the images."
+            )
+        a, b = widths
+        maps = (b, height // 4, width // 4)
+        self.encoder = nn.Sequential(
+            nn.Conv2d(channels, a, kernel_size=4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(a, b, kernel_size=4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Linear(prod(maps), hidden),
+            nn.SiLU(),
+        )
+        self.to_mu = nn.Linear(hidden, latent)
+        self.to_log_var = nn.Linear(hidden, latent)
+        self.decoder = nn.Sequential(
+            nn.Linear(latent, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, prod(maps)),
+            nn.SiLU(),
+            nn.Unflatten(1, maps),
+            nn.ConvTranspose2d(b, a, kernel_size=4, stride=2, padding=1),
+            nn.SiLU(),
+            TransposedConvolution(a, channels, kernel_size=4, stride=2, padding=1),
+        )
+        # The layout in memory that a CPU convolves fastest; the values are the same.
+        self.to(memory_format=torch.channels_last)

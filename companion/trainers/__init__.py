@@ -1,7 +1,15 @@
 """Algorithms (one trainer each) and `fit`, the one loop that runs them all."""
 
+from companion.trainers.autoencoder import AutoencoderTrainer
 from companion.trainers.classifier import ClassifierTrainer
 from companion.trainers.fit import History, Trainer, fit
 from companion.trainers.vae import VAETrainer
 
-__all__ = ["ClassifierTrainer", "History", "Trainer", "VAETrainer", "fit"]
+__all__ = [
+    "AutoencoderTrainer",
+    "ClassifierTrainer",
+    "History",
+    "Trainer",
+    "VAETrainer",
+    "fit",
+]

@@ -1,0 +1,43 @@
+"""The algorithm that trains an autoencoder."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from companion.losses import squared_error
+
+
+class AutoencoderTrainer:
+    """One step down the mean squared error of the reconstruction.
+
+    With `corrupt`, a function of the batch such as `salt_and_pepper`, the network
+    sees the damaged image and is compared with the clean one. `schedule`, a torch
+    learning-rate scheduler, advances once a step.
+
+    Source: Hinton and Salakhutdinov (2006); with `corrupt`, Vincent et al. (2008).
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        opt: Optimizer,
+        *,
+        corrupt: Callable[[Tensor], Tensor] | None = None,
+        schedule: LRScheduler | None = None,
+    ):
+        self.model, self.opt = model, opt
+        self.corrupt, self.schedule = corrupt, schedule
+
+    def step(self, x: Tensor) -> dict[str, Tensor]:
+        if not self.model.training:  # asking is cheap, setting is not
+            self.model.train()
+        seen = x if self.corrupt is None else self.corrupt(x)
+        loss = squared_error(self.model(seen), x).mean()
+        self.opt.zero_grad()
+        loss.backward()
+        self.opt.step()
+        if self.schedule is not None:
+            self.schedule.step()
+        return {"loss": loss}
