@@ -22,7 +22,7 @@ from companion.records import write_record
 from companion.runtime import evaluating, setup
 from companion.trainers import VAETrainer, fit
 
-BATCH, LR, SAMPLES = 100, 1e-2, 500
+BATCH, LR, SAMPLES = 100, 6e-3, 500
 
 
 def main() -> None:

@@ -3,7 +3,6 @@ import math
 import pytest
 import torch
 from scipy.integrate import quad
-from torch import nn
 from torch.distributions import Normal
 
 from companion.data import binarize
@@ -13,7 +12,6 @@ from companion.losses import (
     importance_weighted_nll,
     negative_elbo,
 )
-from companion.models.transposed import TransposedConvolution
 from companion.models.vae import MLPVAE, ConvVAE
 from companion.trainers import VAETrainer, fit
 
@@ -132,27 +130,6 @@ def test_conv_vae_over_fits_eight_images():
     mu, _ = vae.encode(x)
     assert torch.equal(vae.decode(mu).sigmoid().round(), x)
     assert history["loss"][-1] < 0.5 * history["loss"][0]
-
-
-@pytest.mark.parametrize(
-    ("channels", "kernel", "stride", "padding", "bias"),
-    [((32, 1), 4, 2, 1, True), ((3, 5), 3, 1, 0, False), ((2, 3), 5, 3, 2, True)],
-)
-def test_transposed_convolution_equals_torch(channels, kernel, stride, padding, bias):
-    settings = {"kernel_size": kernel, "stride": stride, "padding": padding}
-    ours = TransposedConvolution(*channels, **settings, bias=bias).double()
-    theirs = nn.ConvTranspose2d(*channels, **settings, bias=bias).double()
-    theirs.load_state_dict(ours.state_dict())
-    x = torch.randn(2, channels[0], 5, 7, dtype=torch.float64)
-    torch.testing.assert_close(ours(x), theirs(x))
-    for layer in (ours, theirs):
-        layer(x).square().sum().backward()
-    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
-
-
-def test_transposed_convolution_refuses_what_it_cannot_do():
-    with pytest.raises(ValueError, match="ConvTranspose2d"):
-        TransposedConvolution(2, 2, kernel_size=3, dilation=2)
 
 
 # The trainer.
