@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from companion.losses.autoencoder import squared_error
+
 
 class VectorQuantised(Protocol):
     """What the loss needs of a model."""
@@ -70,9 +72,9 @@ def vq_loss(
     codes = nearest_codes(z_e, vqvae.codebook)
     z_q = F.embedding(codes, vqvae.codebook).permute(0, 3, 1, 2)
     x_hat = vqvae.decode(straight_through(z_e, z_q))
-    distortion = _squared_distance(x_hat, x).mean()
-    codebook = _squared_distance(z_q, z_e.detach()).mean()  # moves the codebook
-    commit = _squared_distance(z_e, z_q.detach()).mean()  # moves the encoder
+    distortion = squared_error(x_hat, x).mean()
+    codebook = squared_error(z_q, z_e.detach()).mean()  # moves the codebook
+    commit = squared_error(z_e, z_q.detach()).mean()  # moves the encoder
     loss = distortion + codebook + commitment * commit
     return {
         "loss": loss,
@@ -110,7 +112,3 @@ def check_codes(codes: Tensor, num_codes: int) -> None:
             f"codes run from {low} to {high}; with {num_codes} codes the numbers are "
             f"0 to {num_codes - 1}."
         )
-
-
-def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
-    return (a - b).square().flatten(1).sum(dim=1)

@@ -10,3 +10,11 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
             f"x has shape {tuple(x.shape)}; this network takes "
             f"(B, {', '.join(map(str, image_shape))})."
         )
+
+
+def check_latent(z: Tensor, latent: int) -> None:
+    """Raises: ValueError if z is not a batch of `latent` numbers each."""
+    if z.dim() != 2 or z.shape[1] != latent:
+        raise ValueError(
+            f"z has shape {tuple(z.shape)}; this network takes (B, {latent})."
+        )

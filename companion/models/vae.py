@@ -5,6 +5,8 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from companion.models.blocks import check_images, check_latent
+
 
 class VAE(nn.Module):
     """What every VAE of the book can do: encode, decode, sample.
@@ -38,11 +40,7 @@ class VAE(nn.Module):
 
         Raises: ValueError if x is not a batch of images of `image_shape`.
         """
-        if x.shape[1:] != self.image_shape:
-            raise ValueError(
-                f"x has shape {tuple(x.shape)}; this network takes "
-                f"(B, {', '.join(map(str, self.image_shape))})."
-            )
+        check_images(x, self.image_shape)
         h = self.encoder(x)
         return self.to_mu(h), self.to_log_var(h)
 
@@ -51,10 +49,7 @@ class VAE(nn.Module):
 
         Raises: ValueError if z is not (B, latent).
         """
-        if z.dim() != 2 or z.shape[1] != self.latent:
-            raise ValueError(
-                f"z has shape {tuple(z.shape)}; this network takes (B, {self.latent})."
-            )
+        check_latent(z, self.latent)
         return self.decoder(z)
 
     @torch.inference_mode()
