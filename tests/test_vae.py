@@ -145,6 +145,17 @@ def test_vae_trainer_follows_its_schedule_and_likelihood():
     assert opt.param_groups[0]["lr"] == pytest.approx(1e-2 / 8)
 
 
+def test_vae_trainer_minimises_the_objective_that_it_is_given():
+    def half_square(vae, x, beta, likelihood):
+        return {"loss": sum(p.square().sum() for p in vae.parameters()) / 2}
+
+    vae = MLPVAE((1, 2, 2), 16, 2)
+    before = [p.detach().clone() for p in vae.parameters()]
+    opt = torch.optim.SGD(vae.parameters(), lr=0.1)
+    VAETrainer(vae, opt, objective=half_square).step(torch.rand(8, 1, 2, 2))
+    torch.testing.assert_close(list(vae.parameters()), [0.9 * p for p in before])
+
+
 def test_beta_weighs_the_kl():
     vae, x = MLPVAE((1, 4, 4), 8, 3), torch.rand(5, 1, 4, 4)
     terms = negative_elbo(vae, x, beta=3.0)

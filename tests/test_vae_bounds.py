@@ -11,6 +11,7 @@ from companion.losses import (
     importance_weighted_nll,
     kl_to_standard_normal,
     negative_elbo,
+    path_negative_elbo,
     reparameterize,
 )
 from companion.models.linear_gaussian import LinearGaussian
@@ -44,6 +45,17 @@ class Guess:
 
     def decode(self, z):
         return self.model.decode(z)
+
+
+class FreeGuess(Guess):
+    """A linear model whose q is given by tensors, to differentiate by them."""
+
+    def __init__(self, model, mu, log_var):
+        super().__init__(model)
+        self.mu, self.log_var = mu, log_var
+
+    def encode(self, x):
+        return self.mu, self.log_var
 
 
 def exact_elbo(model, x, mu, log_var):
@@ -126,6 +138,45 @@ def test_negative_elbo_estimates_the_closed_form():
     terms = negative_elbo(model, x.expand(200_000, 3), likelihood=NORMAL)
     expected = -exact_elbo(model.model, x, *model.encode(x)).item()
     assert terms["loss"].item() == pytest.approx(expected, abs=0.05)
+
+
+def gradients_at(model, x, move, objective):
+    """Gradients by mu and log_var, one row a draw, of q moved from the posterior."""
+    mu, log_var = (v.repeat(20_000, 1) for v in Guess(model, move).encode(x))
+    q = FreeGuess(model, mu.requires_grad_(), log_var.requires_grad_())
+    loss = objective(q, x.expand(len(mu), -1), likelihood=NORMAL)["loss"]
+    parts = torch.autograd.grad(loss, (mu, log_var))
+    return len(mu) * torch.cat(parts, dim=1)  # the loss is a mean over the draws
+
+
+def test_path_gradient_is_zero_at_the_posterior():
+    model = linear_model(orthogonal=True)
+    x = model.sample(1)
+    quiet = gradients_at(model, x, 0.0, path_negative_elbo)
+    noisy = gradients_at(model, x, 0.0, negative_elbo)
+    assert quiet.abs().max() < 1e-9
+    assert noisy.std(dim=0).min() > 0.1
+
+
+def test_path_gradient_has_the_mean_of_the_usual_one():
+    model = linear_model(orthogonal=True)
+    x = model.sample(1)
+    quiet, noisy = (
+        gradients_at(model, x, 0.5, f) for f in (path_negative_elbo, negative_elbo)
+    )
+    error = ((quiet.var(dim=0) + noisy.var(dim=0)) / len(quiet)).sqrt()
+    assert ((quiet - noisy).mean(dim=0).abs() < 4 * error).all()
+    assert quiet.mean(dim=0)[:2].abs().min() > 10 * error.max()
+
+
+def test_path_negative_elbo_has_the_mean_of_the_closed_form():
+    model = linear_model(orthogonal=True)
+    x = model.sample(20_000)
+    guess = Guess(model, 0.3, 1.5)
+    exact = -exact_elbo(model, x, *guess.encode(x)).mean()
+    terms = path_negative_elbo(guess, x, likelihood=NORMAL)
+    assert torch.isclose(terms["loss"], exact, rtol=5e-3)
+    assert terms["loss"] == terms["nll"] + terms["kl"]
 
 
 def test_importance_weighted_nll_is_exact_at_the_posterior():

@@ -8,6 +8,7 @@ from companion.losses.vae import (
     importance_weighted_nll,
     kl_to_standard_normal,
     negative_elbo,
+    path_negative_elbo,
     reparameterize,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "kl_to_standard_normal",
     "l1_penalty",
     "negative_elbo",
+    "path_negative_elbo",
     "reparameterize",
     "squared_error",
 ]

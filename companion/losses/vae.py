@@ -94,6 +94,31 @@ def negative_elbo(
     return {"loss": nll + beta * kl, "nll": nll, "kl": kl}
 
 
+def path_negative_elbo(
+    vae: EncoderDecoder,
+    x: Tensor,
+    beta: float = 1.0,
+    likelihood: Callable[[Tensor, Tensor], Tensor] = bernoulli_nll,
+) -> dict[str, Tensor]:
+    """The negative ELBO whose gradient comes through the drawn code alone.
+
+    The KL is taken at the draw, and its log q does not differentiate mu and sigma.
+    Value and gradient are those of `negative_elbo` in expectation; the gradient by mu
+    and sigma is zero for every draw where q is the posterior.
+
+    Shapes: x (B, C, H, W) -> scalars "loss", "nll", "kl".
+    Units: nats per image.
+    Source: Roeder et al. (2017).
+    """
+    mu, log_var = vae.encode(x)  # q(z|x)
+    z = reparameterize(mu, log_var)  # z = mu + sigma * eps
+    nll = likelihood(vae.decode(z), x).mean()  # -log p(x|z)
+    log_q = -gaussian_nll(mu.detach(), z, (0.5 * log_var.detach()).exp())
+    log_p = -gaussian_nll(torch.zeros_like(z), z)
+    kl = (log_q - log_p).mean()
+    return {"loss": nll + beta * kl, "nll": nll, "kl": kl}
+
+
 @torch.no_grad()
 def importance_weighted_nll(
     vae: EncoderDecoder,

@@ -12,9 +12,10 @@ from companion.losses import bernoulli_nll, negative_elbo
 class VAETrainer:
     """Auto-encoding variational Bayes: one step down the negative ELBO.
 
-    `likelihood(decoded, x)` gives -log p(x|z), one value per image. `schedule`, a
-    torch learning-rate scheduler, advances once a step. To binarise each batch anew,
-    draw it from `Batches(x, augment=binarize)`.
+    `likelihood(decoded, x)` gives -log p(x|z), one value per image. `objective` is
+    `negative_elbo` or `path_negative_elbo`. `schedule`, a torch learning-rate
+    scheduler, advances once a step. To binarise each batch anew, draw it from
+    `Batches(x, augment=binarize)`.
 
     Raises: ValueError if beta is negative.
     Source: Kingma and Welling (2013), algorithm 1.
@@ -27,17 +28,19 @@ class VAETrainer:
         *,
         beta: float = 1.0,
         likelihood: Callable[[Tensor, Tensor], Tensor] = bernoulli_nll,
+        objective: Callable[..., dict[str, Tensor]] = negative_elbo,
         schedule: LRScheduler | None = None,
     ):
         if beta < 0:
             raise ValueError(f"beta is {beta}; the KL's weight is 0 or more.")
         self.vae, self.opt, self.beta = vae, opt, beta
-        self.likelihood, self.schedule = likelihood, schedule
+        self.likelihood, self.objective = likelihood, objective
+        self.schedule = schedule
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         if not self.vae.training:  # asking is cheap, setting is not
             self.vae.train()
-        terms = negative_elbo(self.vae, x, self.beta, self.likelihood)
+        terms = self.objective(self.vae, x, self.beta, self.likelihood)
         self.opt.zero_grad()
         terms["loss"].backward()
         self.opt.step()
