@@ -3,11 +3,12 @@
 from companion.trainers.autoencoder import AutoencoderTrainer
 from companion.trainers.classifier import ClassifierTrainer
 from companion.trainers.fit import History, Trainer, fit
-from companion.trainers.vae import VAETrainer
+from companion.trainers.vae import ConditionalVAETrainer, VAETrainer
 
 __all__ = [
     "AutoencoderTrainer",
     "ClassifierTrainer",
+    "ConditionalVAETrainer",
     "History",
     "Trainer",
     "VAETrainer",

@@ -47,3 +47,21 @@ class VAETrainer:
         if self.schedule is not None:
             self.schedule.step()
         return terms
+
+
+class ConditionalVAETrainer(VAETrainer):
+    """As `VAETrainer`, for a VAE of p(x | y) and batches of images with labels.
+
+    Source: Sohn et al. (2015), equation 4.
+    """
+
+    def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        if not self.vae.training:  # asking is cheap, setting is not
+            self.vae.train()
+        terms = self.objective(self.vae.given(y), x, self.beta, self.likelihood)
+        self.opt.zero_grad()
+        terms["loss"].backward()
+        self.opt.step()
+        if self.schedule is not None:
+            self.schedule.step()
+        return terms
