@@ -3,13 +3,16 @@
 from companion.trainers.autoencoder import AutoencoderTrainer
 from companion.trainers.classifier import ClassifierTrainer
 from companion.trainers.fit import History, Trainer, fit
+from companion.trainers.gan import GANTrainer, WeightAverage
 from companion.trainers.vae import VAETrainer
 
 __all__ = [
     "AutoencoderTrainer",
     "ClassifierTrainer",
+    "GANTrainer",
     "History",
     "Trainer",
     "VAETrainer",
+    "WeightAverage",
     "fit",
 ]
