@@ -127,11 +127,13 @@ class DCGANGenerator(Generator):
     """Transposed convolutions (kernel 4, stride 2), each doubling height and width.
 
     `widths` lists the channels of the maps, smallest maps first: n widths, n
-    doublings. Images as wide as high or not: both sides are multiples of 2^n.
+    doublings. Images as wide as high or not: both sides are multiples of 2^n. With
+    `subpixel` the last doubling is a convolution that makes each 2 x 2 block of
+    pixels as four channels: it contains the transposed one and costs less time.
 
     Shapes: as `Generator`.
     Raises: as `Generator`, also for sides that are no multiples of 2^n.
-    Source: Radford et al. (2016).
+    Source: Radford et al. (2016); subpixel: Shi et al. (2016).
     Differs: ends in a sigmoid; images are in [0, 1].
     """
 
@@ -141,6 +143,7 @@ class DCGANGenerator(Generator):
         widths: Sequence[int] = (64, 32),
         latent: int = 64,
         batch_norm: bool = True,
+        subpixel: bool = False,
     ):
         super().__init__(image_shape, latent)
         widths = _checked_widths("widths", widths)
@@ -150,11 +153,17 @@ class DCGANGenerator(Generator):
             nn.Linear(latent, prod(maps), bias=not batch_norm),
             nn.Unflatten(1, maps),
         ]
-        for a, b in zip(widths, [*widths[1:], self.image_shape[0]], strict=True):
+        channels = self.image_shape[0]
+        for a, b in zip(widths, [*widths[1:], channels], strict=True):
             if batch_norm:
                 layers.append(nn.BatchNorm2d(a))
             layers.append(nn.ReLU())
             layers.append(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1))
+        if subpixel:
+            layers[-1:] = [
+                nn.Conv2d(widths[-1], 4 * channels, 3, padding=1),
+                nn.PixelShuffle(2),
+            ]
         self.net = nn.Sequential(*layers)
         # The layout in memory that a CPU convolves fastest; the values are the same.
         self.to(memory_format=torch.channels_last)
@@ -163,11 +172,12 @@ class DCGANGenerator(Generator):
 class DCGANDiscriminator(Discriminator):
     """Convolutions (kernel 4, stride 2), each halving height and width; one logit.
 
-    `widths` lists the channels of the maps, largest maps first.
+    `widths` lists the channels of the maps, largest maps first. With `subpixel` the
+    first halving lays each 2 x 2 block of pixels out as channels and convolves them.
 
     Shapes: as `Discriminator`.
     Raises: as `Discriminator`, also for sides that are no multiples of 2^n.
-    Source: Radford et al. (2016).
+    Source: Radford et al. (2016); subpixel: Shi et al. (2016).
     """
 
     def __init__(
@@ -175,6 +185,7 @@ class DCGANDiscriminator(Discriminator):
         image_shape: tuple[int, int, int] = (1, 28, 28),
         widths: Sequence[int] = (32, 64),
         batch_norm: bool = False,
+        subpixel: bool = False,
     ):
         super().__init__(image_shape)
         widths = _checked_widths("widths", widths)
@@ -187,6 +198,11 @@ class DCGANDiscriminator(Discriminator):
             if normed:
                 layers.append(nn.BatchNorm2d(b))
             layers.append(nn.LeakyReLU(0.2))
+        if subpixel:
+            layers[:1] = [
+                nn.PixelUnshuffle(2),
+                nn.Conv2d(4 * self.image_shape[0], widths[0], 3, padding=1),
+            ]
         side = _smallest_map(self.image_shape, len(widths))
         self.net = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(widths[-1] * prod(side), 1)
