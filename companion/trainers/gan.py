@@ -53,7 +53,7 @@ class GANTrainer:
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
         self.generator_loss = generator_loss
         self.r1, self.r1_every, self.steps = r1, r1_every, StepCount()
-        self.augment = augment if augment is not None else nn.Identity()
+        self.augment = augment or _unchanged
         self.average = average
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
@@ -62,7 +62,8 @@ class GANTrainer:
             self.G.train(), self.D.train()
         x_fake = self.G(self.G.noise(len(x)))
 
-        real, fake = self.D(self.augment(x)), self.D(self.augment(x_fake.detach()))
+        real = self.D(self.augment(x))
+        fake = self.D(self.augment(x_fake.detach()))
         loss_D = discriminator_loss(real, fake).mean()
         self.opt_D.zero_grad()
         (loss_D + self._penalty(x)).backward()
@@ -75,8 +76,12 @@ class GANTrainer:
         self.opt_G.step()
 
         self._after_step()
-        D_real, D_fake = real.sigmoid().mean(), fake.sigmoid().mean()
-        return {"loss_D": loss_D, "loss_G": loss_G, "D_real": D_real, "D_fake": D_fake}
+        return {
+            "loss_D": loss_D,
+            "loss_G": loss_G,
+            "D_real": real.sigmoid().mean(),
+            "D_fake": fake.sigmoid().mean(),
+        }
 
     def _penalty(self, x: Tensor) -> Tensor | float:
         if not self.r1 or self.steps.done % self.r1_every:
@@ -174,6 +179,10 @@ def check_pair(G: nn.Module, D: nn.Module, opt_G: Optimizer, opt_D: Optimizer) -
                 f"opt_{name} does not hold exactly the parameters of {name}; make one "
                 f"optimiser for each network: opt_{name} = Adam({name}.parameters())."
             )
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
 
 
 def _numbers(network: nn.Module) -> list[Tensor]:
