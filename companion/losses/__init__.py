@@ -2,6 +2,13 @@
 
 from companion.losses.autoencoder import squared_error
 from companion.losses.classification import cross_entropy, l1_penalty
+from companion.losses.gan import (
+    discriminator_loss,
+    non_saturating_loss,
+    optimal_discriminator,
+    r1_penalty,
+    saturating_loss,
+)
 from companion.losses.vae import (
     bernoulli_nll,
     gaussian_nll,
@@ -15,12 +22,17 @@ from companion.losses.vae import (
 __all__ = [
     "bernoulli_nll",
     "cross_entropy",
+    "discriminator_loss",
     "gaussian_nll",
     "importance_weighted_nll",
     "kl_to_standard_normal",
     "l1_penalty",
     "negative_elbo",
+    "non_saturating_loss",
+    "optimal_discriminator",
     "path_negative_elbo",
+    "r1_penalty",
     "reparameterize",
+    "saturating_loss",
     "squared_error",
 ]

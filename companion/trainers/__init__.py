@@ -3,14 +3,17 @@
 from companion.trainers.autoencoder import AutoencoderTrainer
 from companion.trainers.classifier import ClassifierTrainer
 from companion.trainers.fit import History, Trainer, fit
+from companion.trainers.gan import GANTrainer, WeightAverage
 from companion.trainers.vae import ConditionalVAETrainer, VAETrainer
 
 __all__ = [
     "AutoencoderTrainer",
     "ClassifierTrainer",
     "ConditionalVAETrainer",
+    "GANTrainer",
     "History",
     "Trainer",
     "VAETrainer",
+    "WeightAverage",
     "fit",
 ]

@@ -1,0 +1,191 @@
+"""The algorithm that trains a generator and a discriminator against each other."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from companion.losses import discriminator_loss, non_saturating_loss, r1_penalty
+
+
+class GANTrainer:
+    """One step of the discriminator, then one of the generator.
+
+    `r1` is the weight gamma of the R1 penalty gamma / 2 |grad D|^2, which is added
+    at every `r1_every`-th step only, `r1_every` times as strong. `augment` changes
+    the images that D sees, real and generated alike; gradients must pass through
+    it. With `average`, a WeightAverage of G, it follows G; sample from it.
+    Schedules, torch learning-rate schedulers, advance once a step.
+
+    Raises: ValueError if G and D have different image shapes, an optimiser does not
+        hold exactly its own network's parameters, r1 is negative, r1_every below 1.
+    Source: Goodfellow et al. (2014), algorithm 1, with one update of D a step; R1:
+        Mescheder et al. (2018); lazily: Karras et al. (2020); `augment`: Zhao et
+        al. (2020).
+    Differs: D and G are updated with the same batch of generated images.
+    """
+
+    def __init__(
+        self,
+        G: nn.Module,
+        D: nn.Module,
+        opt_G: Optimizer,
+        opt_D: Optimizer,
+        *,
+        generator_loss: Callable[[Tensor], Tensor] = non_saturating_loss,
+        r1: float = 0.0,
+        r1_every: int = 8,
+        augment: Callable[[Tensor], Tensor] | None = None,
+        average: "WeightAverage | None" = None,
+        schedule_G: LRScheduler | None = None,
+        schedule_D: LRScheduler | None = None,
+    ):
+        check_pair(G, D, opt_G, opt_D)
+        if r1 < 0 or r1_every < 1:
+            raise ValueError(
+                f"r1 is {r1} and r1_every {r1_every}; give a weight of 0 or more, and "
+                "1 step or more."
+            )
+        self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
+        self.generator_loss = generator_loss
+        self.r1, self.r1_every, self.steps = r1, r1_every, StepCount()
+        self.augment = augment or _unchanged
+        self.average = average
+        self.schedule_G, self.schedule_D = schedule_G, schedule_D
+
+    def step(self, x: Tensor) -> dict[str, Tensor]:
+        for network in (self.G, self.D):
+            if not network.training:  # asking is cheap, setting is not
+                network.train()
+        x_fake = self.G(self.G.noise(len(x)))
+
+        real = self.D(self.augment(x))
+        fake = self.D(self.augment(x_fake.detach()))
+        loss_D = discriminator_loss(real, fake).mean()
+        self.opt_D.zero_grad()
+        (loss_D + self._penalty(x)).backward()
+        self.opt_D.step()
+
+        with frozen(self.D):
+            loss_G = self.generator_loss(self.D(self.augment(x_fake))).mean()
+        self.opt_G.zero_grad()
+        loss_G.backward()
+        self.opt_G.step()
+
+        self._after_step()
+        return {
+            "loss_D": loss_D,
+            "loss_G": loss_G,
+            "D_real": real.sigmoid().mean(),
+            "D_fake": fake.sigmoid().mean(),
+        }
+
+    def _penalty(self, x: Tensor) -> Tensor | float:
+        if not self.r1 or self.steps.done % self.r1_every:
+            return 0.0
+        penalty = r1_penalty(self.D, self.augment(x)).mean()
+        return self.r1 / 2 * self.r1_every * penalty
+
+    def _after_step(self) -> None:
+        for schedule in (self.schedule_G, self.schedule_D):
+            if schedule is not None:
+                schedule.step()
+        if self.average is not None:
+            self.average.update(self.G)
+        self.steps.done += 1
+
+
+class WeightAverage(nn.Module):
+    """A copy of a generator whose weights follow it slowly; it draws the samples.
+
+    After each step, average <- decay average + (1 - decay) weights, for the kept
+    averages of batch normalisation too. At first the decay is smaller, so that the
+    initial weights are soon forgotten.
+
+    Raises: ValueError if decay is outside [0, 1).
+    Source: Polyak and Juditsky (1992); for GANs, Yazici et al. (2019).
+    """
+
+    def __init__(self, G: nn.Module, decay: float = 0.999):
+        super().__init__()
+        if not 0 <= decay < 1:
+            raise ValueError(
+                f"decay is {decay}; give a value from 0 to below 1, such as 0.999."
+            )
+        self.decay = decay
+        self.steps = StepCount()
+        self.G = deepcopy(G).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, G: nn.Module) -> None:
+        self.steps.done += 1
+        decay = min(self.decay, self.steps.done / (self.steps.done + 10))
+        for ours, theirs in zip(_numbers(self.G), _numbers(G), strict=True):
+            ours.lerp_(theirs, 1 - decay)
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """As the generator's."""
+        return self.G.sample(n, generator=generator)
+
+
+class StepCount(nn.Module):
+    """How many steps are done; checkpoints keep it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = 0
+
+    def get_extra_state(self) -> int:
+        return self.done
+
+    def set_extra_state(self, state: int) -> None:
+        self.done = state
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Within, no gradients are recorded for the network's parameters.
+
+    Gradients still pass through it to its input.
+    """
+    wanted = [(p, p.requires_grad) for p in network.parameters()]
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, required in wanted:
+            parameter.requires_grad = required
+
+
+def check_pair(G: nn.Module, D: nn.Module, opt_G: Optimizer, opt_D: Optimizer) -> None:
+    """That two networks and their optimisers can play against each other.
+
+    Raises: ValueError if the image shapes of G and D differ, or an optimiser does
+        not hold exactly the parameters of its own network.
+    """
+    ours, theirs = getattr(G, "image_shape", None), getattr(D, "image_shape", None)
+    if ours != theirs:
+        raise ValueError(
+            f"G makes images of shape {ours}, D takes {theirs}; make both with the "
+            "same image_shape."
+        )
+    for name, network, opt in (("G", G, opt_G), ("D", D, opt_D)):
+        held = {id(p) for group in opt.param_groups for p in group["params"]}
+        if held != {id(p) for p in network.parameters()}:
+            raise ValueError(
+                f"opt_{name} does not hold exactly the parameters of {name}; make one "
+                f"optimiser for each network: opt_{name} = Adam({name}.parameters())."
+            )
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+def _numbers(network: nn.Module) -> list[Tensor]:
+    """Parameters and averages; counts, which are whole numbers, have no average."""
+    return [v for v in network.state_dict().values() if v.is_floating_point()]
