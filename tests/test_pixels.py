@@ -124,6 +124,25 @@ def test_over_fits_eight_images(model):
 
 
 @MODELS
+def test_trainer_steps_down_the_clipped_gradient_and_follows_its_schedule(model):
+    net = random_net(model, (1, 4, 4))
+    x = torch.rand(5, 1, 4, 4).double().round()
+    before = [w.detach().clone() for w in net.parameters()]
+    nll = bernoulli_nll(net(x), x).mean()
+    gradient = torch.autograd.grad(nll, list(net.parameters()))
+    length = torch.cat([g.flatten() for g in gradient]).norm().item()
+    opt = torch.optim.SGD(net.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(opt, 1, gamma=0.5)
+    trainer = LikelihoodTrainer(net, opt, max_norm=0.1, schedule=schedule)
+    torch.testing.assert_close(trainer.step(x)["nll"], nll)
+    for w, old, g in zip(net.parameters(), before, gradient, strict=True):
+        torch.testing.assert_close(
+            old - w, g * min(1.0, 0.1 / length), rtol=1e-4, atol=1e-8
+        )
+    assert opt.param_groups[0]["lr"] == 0.5
+
+
+@MODELS
 def test_gradient_by_finite_differences(model):
     net = random_net(model, (1, 3, 3))
     x = torch.rand(2, 1, 3, 3).double().round()
