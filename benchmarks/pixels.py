@@ -23,7 +23,7 @@ from companion.runtime import setup
 from companion.trainers import fit
 from companion.trainers.pixelcnn import LikelihoodTrainer
 
-BATCH, LR = 16, 5e-3
+BATCH, LR = 16, 8e-3
 MODELS = {"rnn": PixelRNN, "cnn": PixelCNN}
 
 

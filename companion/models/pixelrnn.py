@@ -24,8 +24,8 @@ class PixelRNN(PixelModel):
     def __init__(
         self,
         image_shape: tuple[int, int, int] = (1, 28, 28),
-        width: int = 48,
-        reach: int = 6,
+        width: int = 32,
+        reach: int = 5,
         head: int = 64,
     ):
         super().__init__(image_shape)
