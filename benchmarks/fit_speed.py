@@ -26,10 +26,10 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
+from benchmarks import keep
 from companion.data import Batches, digits
 from companion.losses import negative_elbo
 from companion.models.vae import MLPVAE
-from companion.records import write_record
 from companion.runtime import data_dir, evaluating, setup
 from companion.trainers import VAETrainer, fit
 
@@ -136,9 +136,7 @@ def main() -> None:
         "test_loss": round(test_loss, 2),
         "example_test_loss": round(example_test_loss, 2),
     }
-    for name, value in values.items():
-        print(f"{name:<28}{value:>10}")
-    write_record(
+    keep(
         "fit_speed",
         values,
         command="python -m benchmarks.fit_speed",

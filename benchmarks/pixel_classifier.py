@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
+from benchmarks import keep
 from companion.data import Batches, digits
 from companion.metrics import accuracy, predict
 from companion.models.rnn import RowClassifier, set_forget_bias
-from companion.records import write_record
 from companion.runtime import setup
 from companion.trainers import fit
 from companion.trainers.rnn import RowTrainer
@@ -59,10 +59,8 @@ def main() -> None:
         "training_seconds": round(history.seconds, 1),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-    for name, value in values.items():
-        print(f"{name:<20}{value:>12}")
     option = " --shuffled" if arguments.shuffled else ""
-    write_record(
+    keep(
         "pixel_classifier" + ("_shuffled" if arguments.shuffled else ""),
         values,
         command=f"python -m benchmarks.pixel_classifier --epochs {arguments.epochs}"

@@ -13,12 +13,12 @@ import torch
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
+from benchmarks import keep
 from companion.data import Batches, binarize, digits
 from companion.losses import bernoulli_nll
 from companion.metrics import predict
 from companion.models.pixelcnn import PixelCNN
 from companion.models.pixelrnn import PixelRNN
-from companion.records import write_record
 from companion.runtime import setup
 from companion.trainers import fit
 from companion.trainers.pixelcnn import LikelihoodTrainer
@@ -53,9 +53,7 @@ def main() -> None:
         "training_seconds": round(history.seconds, 1),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
-    for label, value in values.items():
-        print(f"{label:<20}{value:>12}")
-    write_record(
+    keep(
         f"pixels_{name}",
         values,
         command=f"python -m benchmarks.pixels --model {name} --steps {steps}",

@@ -3,10 +3,10 @@
     python -m benchmarks.vae [--steps 7200]
 
 Trains `ConvVAE` on full MNIST, each batch binarised anew, in the way of the chapter on
-the VAE, only longer. Then it measures on the whole test
-set, binarised once with seed 0: the negative ELBO, and the importance-weighted
-negative log-likelihood with 500 samples for each image (this takes longer than the
-training). The result goes to companion/records/vae.json.
+the VAE, only longer. Then it measures on the whole test set, binarised once with seed
+0: the negative ELBO, and the importance-weighted negative log-likelihood with 500
+samples for each image (this takes longer than the training). The result goes to
+companion/records/vae.json.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import torch
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
+from benchmarks import keep
 from companion.data import Batches, binarize, digits
 from companion.losses import (
     importance_weighted_nll,
@@ -22,7 +23,6 @@ from companion.losses import (
     path_negative_elbo,
 )
 from companion.models.vae import ConvVAE
-from companion.records import write_record
 from companion.runtime import evaluating, setup
 from companion.trainers import VAETrainer, fit
 
@@ -65,9 +65,7 @@ def main() -> None:
         "training_seconds": round(history.seconds, 1),
         "parameters": sum(p.numel() for p in vae.parameters()),
     }
-    for name, value in values.items():
-        print(f"{name:<28}{value:>12}")
-    write_record(
+    keep(
         "vae",
         values,
         command=f"python -m benchmarks.vae --steps {steps}",
