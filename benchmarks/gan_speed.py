@@ -1,0 +1,143 @@
+"""How fast a step of the chapter's DCGAN is, beside the usual way to write it.
+
+    python -m benchmarks.gan_speed
+
+The same widths (64 and 32 channels), batches of 64 grey images of 28 x 28 pixels in
+memory, one update of each network a step:
+
+- ours: `GANTrainer` with the layers at the pixels as sub-pixel convolutions, fused
+  Adam, no batch normalisation in D, R1 at every eighth step and an average of weights;
+- the well-known example script of PyTorch (github.com/pytorch/examples, folder
+  dcgan), written anew here with its layers and updates: transposed convolutions only,
+  batch normalisation in both networks, probabilities and `BCELoss`, three backward
+  passes, Adam in its default form.
+
+Interleaved pairs of runs; the median of the ratios of seconds counts. Then the time
+of sampling. The result goes to companion/records/gan_speed.json.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from benchmarks import keep
+from companion.data import digits
+from companion.models.gan import DCGANDiscriminator, DCGANGenerator, init_dcgan
+from companion.runtime import setup
+from companion.trainers import GANTrainer, WeightAverage
+
+BATCH, LATENT, SAMPLES = 64, 64, 1000
+
+
+def our_step() -> tuple[Callable[[Tensor], object], nn.Module]:
+    G = DCGANGenerator(widths=(64, 32), latent=LATENT, subpixel=True)
+    D = DCGANDiscriminator(widths=(32, 64), subpixel=True)
+    opts = [Adam(net.parameters(), 2e-3, (0.5, 0.99), fused=True) for net in (G, D)]
+    trainer = GANTrainer(G, D, *opts, r1=0.02, average=WeightAverage(G))
+    return trainer.step, G
+
+
+def example_step() -> Callable[[Tensor], object]:
+    G = nn.Sequential(
+        nn.ConvTranspose2d(LATENT, 64, 7, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(32),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(32, 1, 4, stride=2, padding=1, bias=False),
+        nn.Tanh(),
+    )
+    D = nn.Sequential(
+        nn.Conv2d(1, 32, 4, stride=2, padding=1, bias=False),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(32, 64, 4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(64),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(64, 1, 7, bias=False),
+        nn.Sigmoid(),
+    )
+    for network in (G, D):
+        init_dcgan(network)
+    opt_G, opt_D = (Adam(net.parameters(), 2e-4, (0.5, 0.999)) for net in (G, D))
+    criterion = nn.BCELoss()
+    ones, zeros = torch.ones(BATCH), torch.zeros(BATCH)
+
+    def step(x: Tensor) -> object:
+        D.zero_grad()
+        loss_real = criterion(D(2 * x - 1).flatten(), ones)
+        loss_real.backward()
+        x_fake = G(torch.randn(BATCH, LATENT, 1, 1))
+        loss_fake = criterion(D(x_fake.detach()).flatten(), zeros)
+        loss_fake.backward()
+        opt_D.step()
+        G.zero_grad()
+        loss_G = criterion(D(x_fake).flatten(), ones)
+        loss_G.backward()
+        opt_G.step()
+        return loss_real.item() + loss_fake.item(), loss_G.item()
+
+    return step
+
+
+def seconds(step: Callable[[Tensor], object], batches: tuple[Tensor, ...]) -> float:
+    start = time.perf_counter()
+    for x in batches:
+        step(x)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=160, help="of each run")
+    arguments = parser.parse_args()
+    begin = time.perf_counter()
+    setup(0)
+    data = digits(source="full")
+    batches = data.train.x[: BATCH * arguments.steps].split(BATCH)
+    ours, G = our_step()
+    theirs = example_step()
+    for step in (ours, theirs):  # warm up
+        seconds(step, batches[:20])
+    pairs = []
+    for pair in range(arguments.pairs):
+        order = (ours, theirs) if pair % 2 else (theirs, ours)
+        timed = {step: seconds(step, batches) for step in order}
+        pairs.append((timed[ours], timed[theirs]))
+        print(
+            f"pair {pair + 1}: ours {timed[ours]:.2f} s, example {timed[theirs]:.2f} s"
+        )
+
+    sampling = []
+    for _ in range(5):
+        start = time.perf_counter()
+        G.sample(SAMPLES)
+        sampling.append(time.perf_counter() - start)
+    ms = [
+        1000 * statistics.median(column) / len(batches)
+        for column in zip(*pairs, strict=True)
+    ]
+    values = {
+        "ms_a_step": round(ms[0], 2),
+        "example_ms_a_step": round(ms[1], 2),
+        "speed_up": round(statistics.median(b / a for a, b in pairs), 2),
+        "samples_a_second": round(SAMPLES / min(sampling)),
+    }
+    keep(
+        "gan_speed",
+        values,
+        command="python -m benchmarks.gan_speed",
+        data=data.source,
+        steps=arguments.pairs * len(batches),
+        seconds=time.perf_counter() - begin,
+    )
+
+
+if __name__ == "__main__":
+    main()
