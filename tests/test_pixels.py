@@ -8,6 +8,7 @@ import torch
 
 from companion.data import Batches
 from companion.losses import bernoulli_nll
+from companion.models.attention import AttentiveLSTM, CausalTransformer
 from companion.models.pixelcnn import PixelCNN
 from companion.models.pixelrnn import PixelRNN
 from companion.trainers import fit
@@ -19,12 +20,14 @@ def seed():
     torch.manual_seed(0)
 
 
-MODELS = pytest.mark.parametrize("model", [PixelCNN, PixelRNN])
+MODELS = pytest.mark.parametrize(
+    "model", [PixelCNN, PixelRNN, AttentiveLSTM, CausalTransformer]
+)
 
 
 def random_net(model, shape, **settings):
     """A network far from its first weights, in which everything matters."""
-    net = model(shape, **{"width": 6, "reach": 2, "head": 5} | settings)
+    net = model(shape, **{"width": 8, "reach": 2, "head": 5} | settings)
     with torch.no_grad():
         for w in net.parameters():
             w.copy_(torch.randn_like(w) * (0.7 if w.dim() > 1 else 0.3))
@@ -60,13 +63,34 @@ def test_each_pixel_ignores_itself_and_all_later_ones(model, reach):
         )
 
 
-def test_no_blind_spot():
-    # With enough layers each pixel sees every earlier one, also up and to the right.
-    net = random_net(PixelCNN, (1, 5, 5), layers=5, width=16, head=32)
-    x = torch.rand(1, 1, 5, 5, dtype=torch.float64)
-    seen = torch.autograd.functional.jacobian(lambda x: net(x).flatten(), x)
-    seen = seen.reshape(25, 25) != 0
+def seen_pixels(net, side):
+    """Which pixels (columns) change the logit of each (rows), flipped one by one."""
+    x = torch.zeros(1, 1, side, side, dtype=torch.float64)
+    flipped = torch.eye(side**2, dtype=torch.float64).view(-1, 1, side, side)
+    return (net(flipped) - net(x)).flatten(1).T.abs() > 1e-12
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (PixelCNN, {"layers": 5, "width": 16}),
+        (AttentiveLSTM, {"reach": 1}),
+        (CausalTransformer, {"reach": 1}),
+    ],
+)
+def test_no_blind_spot(model, settings):
+    # Each pixel sees every earlier one, also up and to the right.
+    net = random_net(model, (1, 5, 5), head=32, **settings)
+    seen = seen_pixels(net, 5)
     assert torch.equal(seen, torch.ones(25, 25).tril(-1).bool())
+
+
+def test_row_lstm_sees_a_widening_wedge():
+    net = random_net(PixelRNN, (1, 7, 7), reach=1, head=32)
+    seen = seen_pixels(net, 7)[6 * 7 + 3].view(7, 7)  # from the middle of the last row
+    assert seen[5].tolist() == [False, True, True, True, True, False, False]
+    assert seen[6].tolist() == [False, False, True, False, False, False, False]
+    assert (seen[:5].sum(dim=1) >= torch.tensor([7, 7, 7, 7, 6])).all()
 
 
 @MODELS
@@ -184,6 +208,17 @@ def test_gradient_by_finite_differences(model):
         (lambda: PixelRNN((3, 8, 8)), "1, height"),
         (lambda: PixelRNN(reach=0), "1 or more"),
         (lambda: PixelRNN((1, 4, 4))(torch.zeros(2, 1, 4, 5)), "takes"),
+        (lambda: AttentiveLSTM((1, 4, 4), channels=0), "1 or more"),
+        (lambda: AttentiveLSTM((1, 4, 4))(torch.zeros(2, 1, 5, 4)), "takes"),
+        (lambda: AttentiveLSTM((1, 4, 4)).weights(torch.zeros(2, 4, 4)), "takes"),
+        (lambda: CausalTransformer((3, 8, 8)), "1, height"),
+        (lambda: CausalTransformer(width=10, heads=4), "multiple"),
+        (lambda: CausalTransformer(layers=0), "layers is 0"),
+        (lambda: CausalTransformer((1, 4, 4))(torch.zeros(2, 1, 4, 5)), "takes"),
+        (
+            lambda: CausalTransformer((1, 4, 4)).sample(1, temperature=float("nan")),
+            "above 0",
+        ),
         (lambda: LikelihoodTrainer(PixelCNN(), None, max_norm=0.0), "max_norm"),
     ],
 )
