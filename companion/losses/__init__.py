@@ -18,12 +18,20 @@ from companion.losses.vae import (
     path_negative_elbo,
     reparameterize,
 )
+from companion.losses.wgan import (
+    critic_loss,
+    gradient_penalty,
+    random_between,
+    wasserstein_1d,
+)
 
 __all__ = [
     "bernoulli_nll",
+    "critic_loss",
     "cross_entropy",
     "discriminator_loss",
     "gaussian_nll",
+    "gradient_penalty",
     "importance_weighted_nll",
     "kl_to_standard_normal",
     "l1_penalty",
@@ -32,7 +40,9 @@ __all__ = [
     "optimal_discriminator",
     "path_negative_elbo",
     "r1_penalty",
+    "random_between",
     "reparameterize",
     "saturating_loss",
     "squared_error",
+    "wasserstein_1d",
 ]

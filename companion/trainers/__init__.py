@@ -5,6 +5,7 @@ from companion.trainers.classifier import ClassifierTrainer
 from companion.trainers.fit import History, Trainer, fit
 from companion.trainers.gan import GANTrainer, WeightAverage
 from companion.trainers.vae import ConditionalVAETrainer, VAETrainer
+from companion.trainers.wgan import WGANGPTrainer, WGANTrainer
 
 __all__ = [
     "AutoencoderTrainer",
@@ -14,6 +15,8 @@ __all__ = [
     "History",
     "Trainer",
     "VAETrainer",
+    "WGANGPTrainer",
+    "WGANTrainer",
     "WeightAverage",
     "fit",
 ]
