@@ -17,11 +17,6 @@ from companion.models.attention import (
 )
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def randn(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 

@@ -11,11 +11,6 @@ from companion.models.autoencoder import Autoencoder, pca, principal_angles
 from companion.trainers import AutoencoderTrainer, fit
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def correlated(n=400):
     spread = torch.tensor([3.0, 2.0, 1.5, 0.3, 0.2, 0.1])
     turned = torch.linalg.qr(torch.randn(6, 6)).Q

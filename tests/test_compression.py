@@ -24,11 +24,6 @@ from companion.models.vqvae import VQVAE, CodePrior
 SHARES = torch.tensor([0.6, 0.25, 0.1, 0.05])
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def drawn(n, length=3):
     return torch.multinomial(SHARES, n * length, replacement=True).view(n, length)
 

@@ -15,11 +15,6 @@ from companion.trainers import ConditionalVAETrainer, fit
 LABELS = torch.tensor([0, 1, 2, 0])
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def small():
     return ConditionalVAE((1, 4, 4), hidden=8, latent=2, num_classes=3)
 

@@ -14,11 +14,6 @@ SHAPE = (1, 4, 4)
 X = torch.rand(16, *SHAPE, generator=torch.Generator().manual_seed(7))
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def small_trainer(opt=torch.optim.Adam, lr=1e-2, **settings):
     torch.manual_seed(0)
     G = MLPGenerator(SHAPE, hidden=[8], latent=3, batch_norm=True)

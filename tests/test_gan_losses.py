@@ -19,11 +19,6 @@ SHAPE = (1, 4, 4)
 X = torch.rand(16, *SHAPE, generator=torch.Generator().manual_seed(7))
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def test_losses_agree_with_binary_cross_entropy():
     real, fake = torch.randn(5), torch.randn(5)
     bce = F.binary_cross_entropy_with_logits

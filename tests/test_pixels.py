@@ -14,12 +14,6 @@ from companion.models.pixelrnn import PixelRNN
 from companion.trainers import fit
 from companion.trainers.pixelcnn import LikelihoodTrainer
 
-
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 MODELS = pytest.mark.parametrize(
     "model", [PixelCNN, PixelRNN, AttentiveLSTM, CausalTransformer]
 )

@@ -17,11 +17,6 @@ from companion.trainers import GANTrainer, fit
 POINT = (1, 1, 2)
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def largest(weight):
     return torch.linalg.svdvals(weight.flatten(1))[0].item()
 

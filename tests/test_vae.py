@@ -15,12 +15,6 @@ from companion.losses import (
 from companion.models.vae import MLPVAE, ConvVAE
 from companion.trainers import VAETrainer, fit
 
-
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 # Likelihoods.
 
 

@@ -21,11 +21,6 @@ SIGMA = 0.6
 NORMAL = partial(gaussian_nll, sigma=SIGMA)
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def linear_model(latent=2, orthogonal=False):
     W = torch.randn(3, latent, dtype=torch.float64)
     if orthogonal:

@@ -18,11 +18,6 @@ from companion.trainers import fit
 from companion.trainers.vqvae import CodePriorTrainer, VQVAETrainer
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def small(num_codes=6, **settings):
     return VQVAE((1, 8, 12), width=6, dim=3, num_codes=num_codes, **settings)
 

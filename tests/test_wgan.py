@@ -15,11 +15,6 @@ X = torch.rand(16, *SHAPE, generator=torch.Generator().manual_seed(7))
 KINDS = [WGANTrainer, WGANGPTrainer]
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def small_trainer(kind, opt=torch.optim.Adam, lr=1e-2, **settings):
     torch.manual_seed(0)
     G = MLPGenerator(SHAPE, hidden=[8], latent=3, batch_norm=True)

@@ -17,11 +17,6 @@ SHAPE = (1, 4, 4)
 X = torch.rand(16, *SHAPE, generator=torch.Generator().manual_seed(7))
 
 
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def test_critic_loss_is_the_difference():
     real, fake = torch.randn(5), torch.randn(5)
     assert torch.equal(critic_loss(real, fake), fake - real)
