@@ -6,13 +6,14 @@ The same widths (64 and 32 channels), batches of 64 grey images of 28 x 28 pixel
 memory, one update of each network a step:
 
 - ours: `GANTrainer` with the layers at the pixels as sub-pixel convolutions, fused
-  Adam, no batch normalisation in D, R1 at every eighth step and an average of weights;
+  Adam, no batch normalisation in D; once as plain as the example, and once with R1 at
+  every eighth step and an average of weights, as the chapter trains;
 - the well-known example script of PyTorch (github.com/pytorch/examples, folder
   dcgan), written anew here with its layers and updates: transposed convolutions only,
   batch normalisation in both networks, probabilities and `BCELoss`, three backward
   passes, Adam in its default form.
 
-Interleaved pairs of runs; the median of the ratios of seconds counts. Then the time
+Interleaved rounds of runs; the median of the ratios of seconds counts. Then the time
 of sampling. The result goes to companion/records/gan_speed.json.
 """
 
@@ -34,12 +35,12 @@ from companion.trainers import GANTrainer, WeightAverage
 BATCH, LATENT, SAMPLES = 64, 64, 1000
 
 
-def our_step(device: torch.device) -> tuple[Callable[[Tensor], object], nn.Module]:
+def our_trainer(device: torch.device, plain: bool) -> GANTrainer:
     G = DCGANGenerator(widths=(64, 32), latent=LATENT, subpixel=True).to(device)
     D = DCGANDiscriminator(widths=(32, 64), subpixel=True).to(device)
     opts = [Adam(net.parameters(), 2e-3, (0.5, 0.99), fused=True) for net in (G, D)]
-    trainer = GANTrainer(G, D, *opts, r1=0.02, average=WeightAverage(G))
-    return trainer.step, G
+    extras = {} if plain else {"r1": 0.02, "average": WeightAverage(G)}
+    return GANTrainer(G, D, *opts, **extras)
 
 
 def example_step(device: torch.device) -> Callable[[Tensor], object]:
@@ -97,43 +98,44 @@ def seconds(run: Callable[..., object], inputs: Iterable[object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--steps", type=int, default=160, help="of each run")
     arguments = parser.parse_args()
     begin = time.perf_counter()
     device = setup(0)
     data = digits(source="full").to(device)
     batches = data.train.x[: BATCH * arguments.steps].split(BATCH)
-    ours, G = our_step(device)
-    theirs = example_step(device)
-    for step in (ours, theirs):  # warm up
-        seconds(step, batches[:20])
-    pairs = []
-    for pair in range(arguments.pairs):
-        order = (ours, theirs) if pair % 2 else (theirs, ours)
-        timed = {step: seconds(step, batches) for step in order}
-        pairs.append((timed[ours], timed[theirs]))
-        print(
-            f"pair {pair + 1}: ours {timed[ours]:.2f} s, example {timed[theirs]:.2f} s"
-        )
-
-    sampling = min(seconds(G.sample, (SAMPLES,)) for _ in range(5))
-    ms = [
-        1000 * statistics.median(column) / len(batches)
-        for column in zip(*pairs, strict=True)
-    ]
-    values = {
-        "ms_a_step": round(ms[0], 2),
-        "example_ms_a_step": round(ms[1], 2),
-        "speed_up": round(statistics.median(b / a for a, b in pairs), 2),
-        "samples_a_second": round(SAMPLES / sampling),
+    ours = our_trainer(device, plain=False)
+    steps = {
+        "ours": ours.step,
+        "plain": our_trainer(device, plain=True).step,
+        "example": example_step(device),
     }
+    for step in steps.values():  # warm up
+        seconds(step, batches[:20])
+    timed: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(arguments.rounds):
+        order = list(steps)[:: 1 if turn % 2 else -1]
+        for name in order:
+            timed[name].append(seconds(steps[name], batches))
+        last = ", ".join(f"{name} {timed[name][-1]:.2f} s" for name in steps)
+        print(f"round {turn + 1}: {last}")
+
+    sampling = min(seconds(ours.G.sample, (SAMPLES,)) for _ in range(5))
+    values = {}
+    for name, runs in timed.items():
+        ms = 1000 * statistics.median(runs) / len(batches)
+        values[f"{name}_ms_a_step"] = round(ms, 2)
+    for name in ("ours", "plain"):
+        ratios = [b / a for a, b in zip(timed[name], timed["example"], strict=True)]
+        values[f"{name}_speed_up"] = round(statistics.median(ratios), 2)
+    values["samples_a_second"] = round(SAMPLES / sampling)
     keep(
         "gan_speed",
         values,
         command="python -m benchmarks.gan_speed",
         data=data.source,
-        steps=arguments.pairs * len(batches),
+        steps=arguments.rounds * len(batches),
         seconds=time.perf_counter() - begin,
     )
 
