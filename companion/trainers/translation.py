@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import (
     absolute_error,
@@ -17,14 +18,22 @@ from companion.trainers.gan import frozen
 class TranslationTrainer:
     """Regression: G(x) near y by the L1 error alone.
 
+    The schedule, a torch learning-rate scheduler, advances once a step.
+
     Raises: ValueError if opt_G does not hold exactly G's parameters; in `step`,
         before any update, for pictures of other channels, numbers or sizes.
     Source: Isola et al. (2017), section 4.1, the row "L1".
     """
 
-    def __init__(self, G: nn.Module, opt_G: Optimizer):
+    def __init__(
+        self,
+        G: nn.Module,
+        opt_G: Optimizer,
+        *,
+        schedule_G: LRScheduler | None = None,
+    ):
         _check_optimizer("opt_G", opt_G, G)
-        self.G, self.opt_G = G, opt_G
+        self.G, self.opt_G, self.schedule_G = G, opt_G, schedule_G
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         _train_mode(self.G)
@@ -32,6 +41,7 @@ class TranslationTrainer:
         self.opt_G.zero_grad()
         l1.backward()
         self.opt_G.step()
+        _advance(self.schedule_G)
         return {"l1": l1}
 
 
@@ -40,6 +50,7 @@ class Pix2PixTrainer:
 
     D sees x and y laid in the channels, and answers for each patch; each patch counts
     as an image of its own. `lambda_l1` weighs the L1 error, `lambda_gan` the game.
+    Schedules, torch learning-rate schedulers, advance once a step.
 
     Raises: ValueError if D does not take the channels of x and y together, an
         optimiser does not hold exactly its own network's parameters, or a weight is
@@ -58,6 +69,8 @@ class Pix2PixTrainer:
         *,
         lambda_l1: float = 100.0,
         lambda_gan: float = 1.0,
+        schedule_G: LRScheduler | None = None,
+        schedule_D: LRScheduler | None = None,
     ):
         _check_optimizer("opt_G", opt_G, G)
         _check_optimizer("opt_D", opt_D, D)
@@ -65,6 +78,7 @@ class Pix2PixTrainer:
         _check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan)
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
         self.lambda_l1, self.lambda_gan = lambda_l1, lambda_gan
+        self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         _train_mode(self.G, self.D)
@@ -84,6 +98,7 @@ class Pix2PixTrainer:
         self.opt_G.zero_grad()
         (self.lambda_gan * loss_G + self.lambda_l1 * l1).backward()
         self.opt_G.step()
+        _advance(self.schedule_G, self.schedule_D)
         return {"loss_D": loss_D, "loss_G": loss_G, "l1": l1}
 
 
@@ -93,6 +108,7 @@ class CycleGANTrainer:
     Each made picture shall fool the discriminator of its set, and the way there and
     back shall return the picture: `lambda_cycle` weighs that error. With
     `lambda_identity`, G shall leave pictures of y as they are, and F those of x.
+    Schedules, torch learning-rate schedulers, advance once a step.
 
     Raises: ValueError if the channels of the four networks do not fit, opt_G does not
         hold exactly the parameters of G and F, opt_D those of D_X and D_Y, or a weight
@@ -113,6 +129,8 @@ class CycleGANTrainer:
         *,
         lambda_cycle: float = 10.0,
         lambda_identity: float = 0.0,
+        schedule_G: LRScheduler | None = None,
+        schedule_D: LRScheduler | None = None,
     ):
         _check_optimizer("opt_G", opt_G, G, F)
         _check_optimizer("opt_D", opt_D, D_X, D_Y)
@@ -129,6 +147,7 @@ class CycleGANTrainer:
         self.G, self.F, self.D_X, self.D_Y = G, F, D_X, D_Y
         self.opt_G, self.opt_D = opt_G, opt_D
         self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity
+        self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         _train_mode(self.G, self.F, self.D_X, self.D_Y)
@@ -149,6 +168,7 @@ class CycleGANTrainer:
         self.opt_G.zero_grad()
         loss.backward()
         self.opt_G.step()
+        _advance(self.schedule_G, self.schedule_D)
         return {"loss_D": loss_D, "loss_G": loss_G, "cycle": cycle} | terms
 
     def _judge(self, D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -157,6 +177,12 @@ class CycleGANTrainer:
     def _fool(self, D: nn.Module, fake: Tensor) -> Tensor:
         with frozen(D):
             return least_squares_generator_loss(D(fake)).mean()
+
+
+def _advance(*schedules: LRScheduler | None) -> None:
+    for schedule in schedules:
+        if schedule is not None:
+            schedule.step()
 
 
 def _train_mode(*networks: nn.Module) -> None:
