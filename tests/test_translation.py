@@ -155,6 +155,18 @@ def test_networks_refuse_other_channels_and_settings():
         PatchDiscriminator(1, [2, 2])(torch.rand(1, 1, 3, 9))
 
 
+def test_a_residual_unet_starts_as_the_identity_and_learns():
+    G = UNet(3, 3, [4, 8], residual=True)
+    assert torch.equal(G(Y), Y)
+    absolute_error(G(Y), 1 - Y).mean().backward()
+    assert G.last.weight.grad.abs().max() > 0
+    with torch.no_grad():
+        G.last.bias.fill_(0.5)
+    torch.testing.assert_close(G(Y), (Y + 0.5).clamp(0, 1))
+    with pytest.raises(ValueError, match="1 in and 3 out"):
+        UNet(1, 3, residual=True)
+
+
 def test_unet_sees_the_whole_picture_and_passes_pixels_on():
     G = UNet(1, 1, [4, 4, 4], batch_norm=False)
     x = torch.rand(1, 1, 32, 32, requires_grad=True)

@@ -18,11 +18,13 @@ class UNet(nn.Module):
     by convolutions of stride 2. Each doubling makes the 2 x 2 blocks of pixels as
     channels; what came in at that size is then laid beside its result (the skip
     connection), the picture itself at last. An odd side is halved upwards, and its
-    doubling is cut to the size of the skip: any side from 2^n on will do.
+    doubling is cut to the size of the skip: any side from 2^n on will do. With
+    `residual` the result is what to add to the picture, at first nothing: a network
+    that starts as the identity.
 
     Shapes: x (B, in_channels, H, W) in [0, 1] -> (B, out_channels, H, W) in [0, 1].
     Raises: ValueError for channels or widths below 1, pictures of another number of
-        channels, or sides below 2^n.
+        channels, or sides below 2^n; residual with other channels out than in.
     Source: Ronneberger et al. (2015); as a generator: Isola et al. (2017).
     Differs: sub-pixel doublings (Shi et al. 2016), no drop-out, ends in a sigmoid.
     """
@@ -33,9 +35,15 @@ class UNet(nn.Module):
         out_channels: int = 3,
         widths: Sequence[int] = (24, 48, 96),
         batch_norm: bool = True,
+        residual: bool = False,
     ):
         super().__init__()
         check_channels(in_channels=in_channels, out_channels=out_channels)
+        if residual and in_channels != out_channels:
+            raise ValueError(
+                f"residual needs as many channels out as in; there are {in_channels} "
+                f"in and {out_channels} out."
+            )
         widths = _checked_widths("widths", widths)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.smallest_side = 2 ** len(widths)
@@ -56,6 +64,10 @@ class UNet(nn.Module):
             )
             channels = made + skip
         self.last = nn.Conv2d(channels, out_channels, 3, padding=1)
+        self.residual = residual
+        if residual:
+            nn.init.zeros_(self.last.weight)
+            nn.init.zeros_(self.last.bias)
         # The layout in memory that a CPU convolves fastest; the values are the same.
         self.to(memory_format=torch.channels_last)
 
@@ -69,7 +81,8 @@ class UNet(nn.Module):
             skip = skips.pop()
             height, width = skip.shape[2:]
             h = torch.cat([up(h)[:, :, :height, :width], skip], dim=1)
-        return self.last(h).sigmoid()
+        h = self.last(h)
+        return (x + h).clamp(0, 1) if self.residual else h.sigmoid()
 
 
 class PatchDiscriminator(nn.Module):
