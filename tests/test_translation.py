@@ -442,9 +442,9 @@ def test_paired_trainers_over_fit_eight_pairs():
         if kind is Pix2PixTrainer:
             networks.append(PatchDiscriminator(4, [8, 8]))
         opts = [torch.optim.Adam(net.parameters(), **settings) for net in networks]
-        fit(kind(*networks, *opts), [(x, y)], steps=120, progress=False)
+        fit(kind(*networks, *opts), [(x, y)], steps=80, progress=False)
         with evaluating(networks[0]):
-            assert absolute_error(networks[0](x), y).max() < 0.05
+            assert absolute_error(networks[0](x), y).max() < 0.08
 
 
 def test_cyclegan_over_fits_eight_unpaired_pictures():
