@@ -16,6 +16,7 @@ from companion.data.mnist import (
     mnist_arrays,
 )
 from companion.data.openmoji import SKIN_TONES, EmojiData, EmojiSplit, emoji
+from companion.data.pairs import PairBatches, tone_pairs
 from companion.data.photographs import cifar10, lfw
 from companion.data.splits import ImageData, Split
 
@@ -27,6 +28,7 @@ __all__ = [
     "EmojiSplit",
     "ImageData",
     "NotAvailableError",
+    "PairBatches",
     "Split",
     "cifar10",
     "binarize",
@@ -40,4 +42,5 @@ __all__ = [
     "lfw",
     "mnist_arrays",
     "salt_and_pepper",
+    "tone_pairs",
 ]

@@ -9,6 +9,11 @@ from companion.losses.gan import (
     r1_penalty,
     saturating_loss,
 )
+from companion.losses.translation import (
+    absolute_error,
+    least_squares_discriminator_loss,
+    least_squares_generator_loss,
+)
 from companion.losses.vae import (
     bernoulli_nll,
     gaussian_nll,
@@ -26,6 +31,7 @@ from companion.losses.wgan import (
 )
 
 __all__ = [
+    "absolute_error",
     "bernoulli_nll",
     "critic_loss",
     "cross_entropy",
@@ -35,6 +41,8 @@ __all__ = [
     "importance_weighted_nll",
     "kl_to_standard_normal",
     "l1_penalty",
+    "least_squares_discriminator_loss",
+    "least_squares_generator_loss",
     "negative_elbo",
     "non_saturating_loss",
     "optimal_discriminator",

@@ -4,6 +4,11 @@ from companion.trainers.autoencoder import AutoencoderTrainer
 from companion.trainers.classifier import ClassifierTrainer
 from companion.trainers.fit import History, Trainer, fit
 from companion.trainers.gan import GANTrainer, WeightAverage
+from companion.trainers.translation import (
+    CycleGANTrainer,
+    Pix2PixTrainer,
+    TranslationTrainer,
+)
 from companion.trainers.vae import ConditionalVAETrainer, VAETrainer
 from companion.trainers.wgan import WGANGPTrainer, WGANTrainer
 
@@ -11,9 +16,12 @@ __all__ = [
     "AutoencoderTrainer",
     "ClassifierTrainer",
     "ConditionalVAETrainer",
+    "CycleGANTrainer",
     "GANTrainer",
     "History",
+    "Pix2PixTrainer",
     "Trainer",
+    "TranslationTrainer",
     "VAETrainer",
     "WGANGPTrainer",
     "WGANTrainer",
