@@ -76,7 +76,8 @@ def constant(frame: Tensor, horizon: int) -> Tensor:
 
 
 def _window_mean(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, WINDOW, stride=1)
+    rows = F.avg_pool2d(x, (WINDOW, 1), stride=1)
+    return F.avg_pool2d(rows, (1, WINDOW), stride=1)
 
 
 def _some(x: Tensor) -> None:
