@@ -204,49 +204,67 @@ class LatentLSTM(VideoPredictor):
 
 
 class ConvLSTM(VideoPredictor):
-    """A ConvLSTM on frames cut into patches, whose pixels are its input channels.
+    """A ConvLSTM on frames cut into patches, between two small convolutional networks.
 
-    From the state it says how bright each pixel of the next frame is. With `reach` it
-    also says, for each patch, how probable each shift of up to so many pixels is; the
-    last frame, moved by these shifts, is added to the logits.
+    The head says from the state how bright each pixel of the next frame is. With
+    `reach` it also says for each patch how probable each shift of up to so many pixels
+    is; the last frame, moved by these shifts, is added to the logits.
 
     Shapes: as `VideoPredictor`; height and width are multiples of `patch`.
     Raises: ValueError for sizes below 1, sides that are no multiple of `patch`, an
         even kernel, or a negative reach.
     Source: Shi et al. (2015), section 3; shifts: De Brabandere et al. (2016).
-    Differs: one layer that reads and predicts; no peepholes.
+    Differs: one layer that reads and predicts; no peepholes; a layer before and after.
     """
 
     def __init__(
         self,
         frame_shape: tuple[int, int, int] = (1, 64, 64),
-        hidden: int = 32,
-        kernel_size: int = 5,
+        hidden: int = 48,
+        kernel_size: int = 3,
+        width: int = 32,
         patch: int = 4,
         reach: int = 0,
     ):
-        if patch < 1 or reach < 0:
+        if min(patch, width) < 1 or reach < 0:
             raise ValueError(
-                f"patch is {patch} and reach {reach}; give 1 or more, and 0 or more."
+                f"patch is {patch}, width {width} and reach {reach}; give 1 or more, "
+                "and for the reach 0 or more."
             )
         super().__init__(frame_shape, multiple=patch)
-        self.patch, self.reach = patch, reach
-        self.cut = nn.PixelUnshuffle(patch)
-        self.join = nn.PixelShuffle(patch)
+        self.reach, self.num_shifts = reach, (2 * reach + 1) ** 2 if reach else 0
         channels = patch**2 * frame_shape[0]
-        self.cell = ConvLSTMCell(channels, hidden, kernel_size)
-        self.pixels = nn.Conv2d(hidden, channels, 1)
-        nn.init.constant_(self.pixels.bias, DARK)
+        self.encoder = nn.Sequential(
+            nn.PixelUnshuffle(patch),
+            nn.Conv2d(channels, width, 3, padding=1),
+            nn.SiLU(),
+        )
+        self.cell = ConvLSTMCell(width, hidden, kernel_size)
+        self.head = nn.Sequential(
+            nn.Conv2d(hidden, 2 * width, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(2 * width, self.num_shifts + channels, 1),
+        )
+        self.join = nn.PixelShuffle(patch)
+        with torch.no_grad():
+            self.head[-1].bias[self.num_shifts :] = DARK
         if reach:
-            self.shifts = nn.Conv2d(hidden, (2 * reach + 1) ** 2, 1)
             self.gain = nn.Parameter(torch.tensor(GAIN))
 
+    def say(self, state: State) -> tuple[Tensor, Tensor]:
+        """From a state: logits of the pixels, and probabilities of each patch's shifts.
+
+        Shapes: -> (B, C, H, W), (B, (2 reach + 1)^2, H / patch, W / patch).
+        """
+        shifts, pixels = self.head(state[0]).tensor_split([self.num_shifts], dim=1)
+        return self.join(pixels), shifts.softmax(dim=1)
+
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        h, c = self.cell(self.cut(x), state)
-        logits = self.join(self.pixels(h))
+        state = self.cell(self.encoder(x), state)
+        logits, p = self.say(state)
         if self.reach:
-            logits = logits + self.gain * moved(x, self.shifts(h).softmax(1))
-        return logits.sigmoid(), (h, c)
+            logits = logits + self.gain * moved(x, p)
+        return logits.sigmoid(), state
 
 
 def moved(x: Tensor, p: Tensor) -> Tensor:
