@@ -172,19 +172,6 @@ def test_shifts_are_probabilities_of_the_last_step():
     torch.testing.assert_close(x_hat, by_hand)
 
 
-def test_predictions_begin_near_the_usual_frame():
-    usual = torch.linspace(0.05, 0.9, 3 * 16 * 16).view(3, 16, 16)
-    for network in (ConvLSTM, LatentLSTM):
-        model = network((3, 16, 16), usual=usual)
-        x_hat, _ = model.step(torch.zeros(2, 3, 16, 16))
-        assert (x_hat - usual).abs().max() < 0.15
-        assert model.usual.requires_grad
-    with pytest.raises(ValueError, match="usual has shape"):
-        ConvLSTM((3, 16, 16), usual=usual[:1])
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        ConvLSTM((3, 16, 16), usual=2 * usual)
-
-
 def test_color_and_odd_shapes():
     model = ConvLSTM((3, 8, 12), hidden=4, patch=2, reach=1)
     assert model.roll_out(torch.rand(2, 2, 3, 8, 12), 3).shape == (2, 3, 3, 8, 12)

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from companion.runtime import evaluating
 
 State = tuple[Tensor, Tensor]
+# Where the logits of frames start: most pixels of a moving digit's frame are dark.
+DARK = -4.0
 GAIN = 8.0
 
 
@@ -77,20 +79,13 @@ class VideoPredictor(nn.Module):
     """What every predictor can do: read a frame and say the next, again and again.
 
     A subclass has `step(x, state=None) -> (x_hat, state)`: from one frame, and what it
-    keeps of those before, the next frame. To its logits it adds `usual`, a learned one
-    for each pixel, which begins with the frame of that name, for instance the mean of
-    many: so the network begins with a sensible guess.
+    keeps of those before, the next frame.
 
-    Shapes: videos (B, T, *frame_shape) in [0, 1]; usual (C, H, W), dark if not given.
-    Raises: ValueError for sizes below 1, or a usual frame of another shape or range.
+    Shapes: videos (B, T, *frame_shape) in [0, 1].
+    Raises: ValueError for sizes below 1.
     """
 
-    def __init__(
-        self,
-        frame_shape: tuple[int, int, int],
-        multiple: int,
-        usual: Tensor | None = None,
-    ):
+    def __init__(self, frame_shape: tuple[int, int, int], multiple: int):
         super().__init__()
         if len(frame_shape) != 3 or min(frame_shape) < 1:
             raise ValueError(
@@ -103,14 +98,6 @@ class VideoPredictor(nn.Module):
                 f"evenly: height and width are multiples of {multiple} here."
             )
         self.frame_shape = tuple(frame_shape)
-        if usual is None:
-            usual = torch.zeros(self.frame_shape)
-        if usual.shape != self.frame_shape or not ((usual >= 0) & (usual <= 1)).all():
-            raise ValueError(
-                f"usual has shape {tuple(usual.shape)}; give a frame of shape "
-                f"{self.frame_shape} with values from 0 to 1."
-            )
-        self.usual = nn.Parameter(usual.detach().clamp(0.01, 0.99).logit())
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         raise NotImplementedError(f"{type(self).__name__} has no step(x, state).")
@@ -184,9 +171,8 @@ class LatentLSTM(VideoPredictor):
         latent: int = 128,
         hidden: int = 256,
         width: int = 32,
-        usual: Tensor | None = None,
     ):
-        super().__init__(frame_shape, multiple=8, usual=usual)
+        super().__init__(frame_shape, multiple=8)
         if min(latent, hidden, width) < 1:
             raise ValueError(
                 f"latent is {latent}, hidden {hidden} and width {width}; give 1 or "
@@ -209,10 +195,12 @@ class LatentLSTM(VideoPredictor):
             nn.Conv2d(width, 64 * channels, 3, padding=1),
             nn.PixelShuffle(8),
         )
+        with torch.no_grad():
+            self.decoder[-2].bias.fill_(DARK)
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         h, c = self.lstm(self.encoder(x), state)
-        return (self.usual + self.decoder(h)).sigmoid(), (h, c)
+        return self.decoder(h).sigmoid(), (h, c)
 
 
 class ConvLSTM(VideoPredictor):
@@ -237,14 +225,13 @@ class ConvLSTM(VideoPredictor):
         width: int = 32,
         patch: int = 4,
         reach: int = 0,
-        usual: Tensor | None = None,
     ):
         if min(patch, width) < 1 or reach < 0:
             raise ValueError(
                 f"patch is {patch}, width {width} and reach {reach}; give 1 or more, "
                 "and for the reach 0 or more."
             )
-        super().__init__(frame_shape, multiple=patch, usual=usual)
+        super().__init__(frame_shape, multiple=patch)
         self.reach, self.num_shifts = reach, (2 * reach + 1) ** 2 if reach else 0
         channels = patch**2 * frame_shape[0]
         self.encoder = nn.Sequential(
@@ -259,6 +246,8 @@ class ConvLSTM(VideoPredictor):
             nn.Conv2d(2 * width, self.num_shifts + channels, 1),
         )
         self.join = nn.PixelShuffle(patch)
+        with torch.no_grad():
+            self.head[-1].bias[self.num_shifts :] = DARK
         if reach:
             self.gain = nn.Parameter(torch.tensor(GAIN))
 
@@ -268,7 +257,7 @@ class ConvLSTM(VideoPredictor):
         Shapes: -> (B, C, H, W), (B, (2 reach + 1)^2, H / patch, W / patch).
         """
         shifts, pixels = self.head(state[0]).tensor_split([self.num_shifts], dim=1)
-        return self.usual + self.join(pixels), shifts.softmax(dim=1)
+        return self.join(pixels), shifts.softmax(dim=1)
 
     def step(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         state = self.cell(self.encoder(x), state)
