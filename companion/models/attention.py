@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from companion.models.blocks import check_images
-from companion.models.pixels import PixelModel, read_out
+from companion.models.pixels import PixelModel, read_out, shift_down
 
 
 def attention(
@@ -124,7 +124,7 @@ class RowModel(PixelModel):
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.image_shape)
-        features, _ = self.read(rows_before(x))
+        features, _ = self.read(shift_down(x)[:, 0])
         above = self.from_above(F.pad(x, (0, 0, self.reach, -1)))
         left = self.from_left(F.pad(x, (x.shape[3], -1)))
         return self.head(self._spread(features) + above + left)
@@ -192,7 +192,7 @@ class AttentiveLSTM(RowModel):
         Shapes: x (B, 1, H, W) -> (B, H, H); zero for s > i. State 0 read nothing yet.
         """
         check_images(x, self.image_shape)
-        h, _ = self.lstm(rows_before(x))
+        h, _ = self.lstm(shift_down(x)[:, 0])
         return self.look(h)[2][:, 0]
 
 
@@ -257,11 +257,3 @@ class CausalTransformer(RowModel):
             a, past = block(a, past)
             kept.append(past)
         return self.norm(a), (new, kept)
-
-
-def rows_before(x: Tensor) -> Tensor:
-    """For each row the one above it, for the first zeros.
-
-    Shapes: x (B, 1, H, W) -> (B, H, W).
-    """
-    return F.pad(x, (0, 0, 1, -1))[:, 0]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from companion.models.blocks import check_images
-from companion.models.pixels import PixelModel, read_out
+from companion.models.pixels import PixelModel, read_out, shift_down
 
 
 class GatedLayer(nn.Module):
@@ -51,11 +51,6 @@ def gate(a: Tensor) -> Tensor:
     """
     value, opening = a.chunk(2, dim=1)
     return value.tanh() * opening.sigmoid()
-
-
-def shift_down(a: Tensor) -> Tensor:
-    """Each row moved to the next; the first becomes zero, the last is dropped."""
-    return F.pad(a, (0, 0, 1, -1))
 
 
 @dataclass

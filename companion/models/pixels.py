@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from companion.models.blocks import check_images
 
@@ -91,3 +92,8 @@ def read_out(width: int, head: int) -> nn.Sequential:
         nn.ReLU(),
         nn.Conv2d(head, 1, kernel_size=1),
     )
+
+
+def shift_down(a: Tensor) -> Tensor:
+    """Each row moved to the next; the first becomes zero, the last is dropped."""
+    return F.pad(a, (0, 0, 1, -1))
