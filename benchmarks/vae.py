@@ -31,7 +31,7 @@ BATCH, LR, DECAY, SAMPLES = 100, 5e-3, 0.05, 500
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=5300)
+    parser.add_argument("--steps", type=int, default=6000)
     steps = parser.parse_args().steps
     device = setup(0)
     data = digits(source="full").to(device)
