@@ -35,7 +35,7 @@ from companion.metrics import (
 from companion.models.cgan import ConditionalDCGANGenerator, ProjectionDiscriminator
 from companion.models.judge import load_judge
 from companion.runtime import save_file, setup
-from companion.trainers import ConditionalGANTrainer, History, WeightAverage, fit
+from companion.trainers import GANTrainer, History, WeightAverage, fit
 
 BATCH, LR, BETAS, R1, DECAY = 64, 3e-3, (0.5, 0.99), 0.1, 0.998
 STEPS = {"digits": 2000, "clothes": 10_000}
@@ -50,7 +50,7 @@ def train(data: ImageData, steps: int) -> tuple[ConditionalDCGANGenerator, Histo
     opts = [Adam(net.parameters(), LR, BETAS, fused=True) for net in (G, D)]
     schedules = [LambdaLR(o, lambda t: min(1, 2 - 2 * t / steps)) for o in opts]
     average = WeightAverage(G, DECAY)
-    trainer = ConditionalGANTrainer(
+    trainer = GANTrainer(
         G,
         D,
         *opts,

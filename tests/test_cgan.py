@@ -17,7 +17,7 @@ from companion.models.cgan import (
     ProjectionDiscriminator,
     label_vectors,
 )
-from companion.trainers import ConditionalGANTrainer, WeightAverage, fit
+from companion.trainers import GANTrainer, WeightAverage, fit
 
 SHAPE = (1, 4, 4)
 X = torch.rand(16, *SHAPE, generator=torch.Generator().manual_seed(7))
@@ -56,7 +56,7 @@ def small_trainer(opt=torch.optim.Adam, lr=1e-2, averaged=False, **settings):
     G, D = dcgan_generator(), projection()
     if averaged:
         settings["average"] = WeightAverage(G, decay=0.9)
-    return ConditionalGANTrainer(
+    return GANTrainer(
         G, D, opt(G.parameters(), lr=lr), opt(D.parameters(), lr=lr), **settings
     )
 
@@ -257,9 +257,9 @@ def test_the_penalty_is_the_slope_at_real_images_given_their_labels():
     x = X.clone().requires_grad_()
     (slope,) = torch.autograd.grad(trainer.D(x, Y).sum(), x)
     expected = 3.0 / 2 * 2 * slope.square().flatten(1).sum(1).mean()
-    torch.testing.assert_close(trainer._penalty_given(X, Y), expected)
+    torch.testing.assert_close(trainer._penalty(X, Y), expected)
     trainer.step(X, Y)
-    assert trainer._penalty_given(X, Y) == 0.0
+    assert trainer._penalty(X, Y) == 0.0
 
 
 @pytest.mark.parametrize("still", ["G", "D"])
@@ -313,7 +313,7 @@ def test_over_fits_eight_images_each_under_its_own_label():
         for net in (G, D)
     ]
     average = WeightAverage(G, 0.98)
-    trainer = ConditionalGANTrainer(G, D, *opts, r1=1.0, r1_every=2, average=average)
+    trainer = GANTrainer(G, D, *opts, r1=1.0, r1_every=2, average=average)
     batch = (x.repeat(4, 1, 1, 1), y.repeat(4))
     fit(trainer, [batch], steps=300, progress=False)
     samples = average.G.sample(400)  # 50 of each label
@@ -334,7 +334,7 @@ def test_labels_out_of_range_are_refused_before_any_update():
 def test_trainer_refuses_what_cannot_play():
     def trainer(G, D):
         opts = [torch.optim.SGD(net.parameters(), lr=0.1) for net in (G, D)]
-        return ConditionalGANTrainer(G, D, *opts)
+        return GANTrainer(G, D, *opts)
 
     with pytest.raises(ValueError, match="image_shape"):
         trainer(mlp_generator(), ConditionalMLPDiscriminator((1, 4, 5), num_classes=3))
@@ -345,6 +345,6 @@ def test_trainer_refuses_what_cannot_play():
     G, D = mlp_generator(), projection()
     opt = torch.optim.SGD(D.parameters(), lr=0.1)
     with pytest.raises(ValueError, match="opt_G does not hold"):
-        ConditionalGANTrainer(G, D, opt, opt)
+        GANTrainer(G, D, opt, opt)
     with pytest.raises(ValueError, match="r1"):
         small_trainer(r1=-1.0)

@@ -15,13 +15,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     Raises: ValueError unless both are (B,) of one length.
     Source: Goodfellow et al. (2014), algorithm 1.
     """
-    _check_logits(real_logits)
-    _check_logits(fake_logits)
-    if len(real_logits) != len(fake_logits):
-        raise ValueError(
-            f"There are logits of {len(real_logits)} real and {len(fake_logits)} fake "
-            "images; give equally many of both."
-        )
+    check_both(real_logits, fake_logits)
     # -log s(a) = softplus(-a), and -log(1 - s(a)) = softplus(a).
     return F.softplus(-real_logits) + F.softplus(fake_logits)
 
@@ -34,7 +28,7 @@ def non_saturating_loss(fake_logits: Tensor) -> Tensor:
     Raises: ValueError unless the logits are (B,).
     Source: Goodfellow et al. (2014), section 3.
     """
-    _check_logits(fake_logits)
+    check_logits(fake_logits)
     return F.softplus(-fake_logits)
 
 
@@ -46,7 +40,7 @@ def saturating_loss(fake_logits: Tensor) -> Tensor:
     Raises: ValueError unless the logits are (B,).
     Source: Goodfellow et al. (2014), equation 1.
     """
-    _check_logits(fake_logits)
+    check_logits(fake_logits)
     return -F.softplus(fake_logits)
 
 
@@ -63,7 +57,7 @@ def r1_penalty(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """
     x = x.detach().requires_grad_()
     logits = D(x)
-    _check_logits(logits)
+    check_logits(logits)
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient.square().flatten(1).sum(dim=1)
 
@@ -87,7 +81,25 @@ def optimal_discriminator(p_data: Tensor, p_model: Tensor) -> Tensor:
     return torch.where(total > 0, p_data / total, 0.5)
 
 
-def _check_logits(logits: Tensor) -> None:
+def check_both(real_logits: Tensor, fake_logits: Tensor) -> None:
+    """That real and generated images have equally many logits, one for each image.
+
+    Raises: ValueError unless both are (B,) of one length.
+    """
+    check_logits(real_logits)
+    check_logits(fake_logits)
+    if len(real_logits) != len(fake_logits):
+        raise ValueError(
+            f"D answered to {len(real_logits)} real and {len(fake_logits)} fake "
+            "images; give equally many of both."
+        )
+
+
+def check_logits(logits: Tensor) -> None:
+    """That a discriminator returned one number for each image.
+
+    Raises: ValueError unless they are (B,).
+    """
     if logits.dim() != 1 or len(logits) == 0:
         raise ValueError(
             f"Logits have shape {tuple(logits.shape)}; a discriminator returns one "

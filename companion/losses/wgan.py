@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from companion.losses.gan import _check_logits
+from companion.losses.gan import check_both, check_logits
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -19,13 +19,7 @@ def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
     Raises: ValueError unless both are (B,) of one length.
     Source: Arjovsky et al. (2017), algorithm 1.
     """
-    _check_logits(real)
-    _check_logits(fake)
-    if len(real) != len(fake):
-        raise ValueError(
-            f"There are values of {len(real)} real and {len(fake)} fake images; give "
-            "equally many of both."
-        )
+    check_both(real, fake)
     return fake - real
 
 
@@ -62,7 +56,7 @@ def gradient_penalty(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """
     x = x.detach().requires_grad_()
     values = D(x)
-    _check_logits(values)
+    check_logits(values)
     (gradient,) = torch.autograd.grad(values.sum(), x, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square()
 

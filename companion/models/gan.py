@@ -92,7 +92,7 @@ class MLPGenerator(Generator):
     ):
         super().__init__(image_shape, latent)
         layers: list[nn.Module] = []
-        widths = [latent, *_checked_widths("hidden", hidden)]
+        widths = [latent, *checked_widths("hidden", hidden)]
         for a, b in zip(widths, widths[1:], strict=False):
             layers.append(nn.Linear(a, b))
             if batch_norm:
@@ -119,7 +119,7 @@ class MLPDiscriminator(Discriminator):
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}; give a share from 0 to below 1.")
         layers: list[nn.Module] = [nn.Flatten()]
-        widths = [prod(self.image_shape), *_checked_widths("hidden", hidden)]
+        widths = [prod(self.image_shape), *checked_widths("hidden", hidden)]
         for a, b in zip(widths, widths[1:], strict=False):
             layers += [nn.Linear(a, b), nn.LeakyReLU(0.2, inplace=True)]
             if dropout:
@@ -150,7 +150,7 @@ class DCGANGenerator(Generator):
         subpixel: bool = False,
     ):
         super().__init__(image_shape, latent)
-        widths = _checked_widths("widths", widths)
+        widths = checked_widths("widths", widths)
         maps = (widths[0], *_smallest_map(self.image_shape, len(widths)))
         # The same as a transposed convolution of (B, latent, 1, 1), and faster.
         layers: list[nn.Module] = [
@@ -192,7 +192,7 @@ class DCGANDiscriminator(Discriminator):
         subpixel: bool = False,
     ):
         super().__init__(image_shape)
-        widths = _checked_widths("widths", widths)
+        widths = checked_widths("widths", widths)
         layers: list[nn.Module] = []
         for i, (a, b) in enumerate(
             zip([self.image_shape[0], *widths], widths, strict=False)
@@ -241,7 +241,11 @@ def _checked_shape(image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
     return tuple(image_shape)
 
 
-def _checked_widths(name: str, widths: Sequence[int]) -> list[int]:
+def checked_widths(name: str, widths: Sequence[int]) -> list[int]:
+    """The widths as a list.
+
+    Raises: ValueError, with their name, if there are none or one is below 1.
+    """
     if not widths or min(widths) < 1:
         raise ValueError(
             f"{name} are {list(widths)}; give a list of one width or more, each 1 or "

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from companion.models.gan import _checked_widths
+from companion.models.gan import checked_widths
 
 
 class UNet(nn.Module):
@@ -44,7 +44,7 @@ class UNet(nn.Module):
                 f"residual needs as many channels out as in; there are {in_channels} "
                 f"in and {out_channels} out."
             )
-        widths = _checked_widths("widths", widths)
+        widths = checked_widths("widths", widths)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.smallest_side = 2 ** len(widths)
         sizes = [in_channels, *widths]
@@ -107,7 +107,7 @@ class PatchDiscriminator(nn.Module):
     ):
         super().__init__()
         check_channels(in_channels=in_channels)
-        widths = _checked_widths("widths", widths)
+        widths = checked_widths("widths", widths)
         self.in_channels = in_channels
         self.smallest_side = 2 ** len(widths)
         layers: list[nn.Module] = []

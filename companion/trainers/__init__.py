@@ -1,7 +1,6 @@
 """Algorithms (one trainer each) and `fit`, the one loop that runs them all."""
 
 from companion.trainers.autoencoder import AutoencoderTrainer
-from companion.trainers.cgan import ConditionalGANTrainer
 from companion.trainers.classifier import ClassifierTrainer
 from companion.trainers.fit import History, Trainer, fit
 from companion.trainers.gan import GANTrainer, WeightAverage
@@ -16,7 +15,6 @@ from companion.trainers.wgan import WGANGPTrainer, WGANTrainer
 __all__ = [
     "AutoencoderTrainer",
     "ClassifierTrainer",
-    "ConditionalGANTrainer",
     "ConditionalVAETrainer",
     "CycleGANTrainer",
     "GANTrainer",

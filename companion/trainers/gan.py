@@ -15,15 +15,21 @@ from companion.losses import discriminator_loss, non_saturating_loss, r1_penalty
 class GANTrainer:
     """One step of the discriminator, then one of the generator.
 
+    Conditional networks, G(z, y) and D(x, y), take batches of images with labels: each
+    generated image is made for the label of a real one of the batch, so that both
+    have their labels from one distribution.
+
     `r1` is the weight gamma of the R1 penalty gamma / 2 |grad D|^2, which is added
     at every `r1_every`-th step only, `r1_every` times as strong. `augment` changes
     the images that D sees, real and generated alike; gradients must pass through
     it. With `average`, a WeightAverage of G, it follows G; sample from it.
     Schedules, torch learning-rate schedulers, advance once a step.
 
-    Raises: ValueError if G and D have different image shapes, an optimiser does not
-        hold exactly its own network's parameters, r1 is negative, r1_every below 1.
-    Source: Goodfellow et al. (2014), algorithm 1, with one update of D a step; R1:
+    Raises: ValueError if G and D have different image shapes or classes, an optimiser
+        does not hold exactly its own network's parameters, r1 is negative, r1_every
+        below 1.
+    Source: Goodfellow et al. (2014), algorithm 1, with one update of D a step; with
+        labels: Mirza and Osindero (2014), equation 2; R1:
         Mescheder et al. (2018); lazily: Karras et al. (2020); `augment`: Zhao et
         al. (2020).
     Differs: D and G are updated with the same batch of generated images.
@@ -57,21 +63,19 @@ class GANTrainer:
         self.average = average
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
-    def step(self, x: Tensor) -> dict[str, Tensor]:
-        for network in (self.G, self.D):
-            if not network.training:  # asking is cheap, setting is not
-                network.train()
-        x_fake = self.G(self.G.noise(len(x)))
+    def step(self, x: Tensor, *y: Tensor) -> dict[str, Tensor]:
+        train_mode(self.G, self.D)
+        x_fake = self.G(self.G.noise(len(x)), *y)
 
-        real = self.D(self.augment(x))
-        fake = self.D(self.augment(x_fake.detach()))
+        real = self.D(self.augment(x), *y)
+        fake = self.D(self.augment(x_fake.detach()), *y)
         loss_D = discriminator_loss(real, fake).mean()
         self.opt_D.zero_grad()
-        (loss_D + self._penalty(x)).backward()
+        (loss_D + self._penalty(x, *y)).backward()
         self.opt_D.step()
 
         with frozen(self.D):
-            loss_G = self.generator_loss(self.D(self.augment(x_fake))).mean()
+            loss_G = self.generator_loss(self.D(self.augment(x_fake), *y)).mean()
         self.opt_G.zero_grad()
         loss_G.backward()
         self.opt_G.step()
@@ -84,16 +88,14 @@ class GANTrainer:
             "D_fake": fake.sigmoid().mean(),
         }
 
-    def _penalty(self, x: Tensor) -> Tensor | float:
+    def _penalty(self, x: Tensor, *y: Tensor) -> Tensor | float:
         if not self.r1 or self.steps.done % self.r1_every:
             return 0.0
-        penalty = r1_penalty(self.D, self.augment(x)).mean()
+        penalty = r1_penalty(lambda x: self.D(x, *y), self.augment(x)).mean()
         return self.r1 / 2 * self.r1_every * penalty
 
     def _after_step(self) -> None:
-        for schedule in (self.schedule_G, self.schedule_D):
-            if schedule is not None:
-                schedule.step()
+        advance(self.schedule_G, self.schedule_D)
         if self.average is not None:
             self.average.update(self.G)
         self.steps.done += 1
@@ -164,22 +166,46 @@ def frozen(network: nn.Module) -> Iterator[None]:
 def check_pair(G: nn.Module, D: nn.Module, opt_G: Optimizer, opt_D: Optimizer) -> None:
     """That two networks and their optimisers can play against each other.
 
-    Raises: ValueError if the image shapes of G and D differ, or an optimiser does
-        not hold exactly the parameters of its own network.
+    Raises: ValueError if the image shapes or the classes of G and D differ, or an
+        optimiser does not hold exactly the parameters of its own network.
     """
-    ours, theirs = getattr(G, "image_shape", None), getattr(D, "image_shape", None)
-    if ours != theirs:
-        raise ValueError(
-            f"G makes images of shape {ours}, D takes {theirs}; make both with the "
-            "same image_shape."
-        )
-    for name, network, opt in (("G", G, opt_G), ("D", D, opt_D)):
-        held = {id(p) for group in opt.param_groups for p in group["params"]}
-        if held != {id(p) for p in network.parameters()}:
+    for attribute in ("image_shape", "num_classes"):
+        ours, theirs = (getattr(net, attribute, None) for net in (G, D))
+        if ours != theirs:
             raise ValueError(
-                f"opt_{name} does not hold exactly the parameters of {name}; make one "
-                f"optimiser for each network: opt_{name} = Adam({name}.parameters())."
+                f"G has {attribute} {ours}, D has {theirs}; make both with the same "
+                f"{attribute}."
             )
+    check_optimizer("opt_G", opt_G, G=G)
+    check_optimizer("opt_D", opt_D, D=D)
+
+
+def check_optimizer(name: str, opt: Optimizer, **networks: nn.Module) -> None:
+    """That an optimiser moves the named networks and nothing else.
+
+    Raises: ValueError if it does not hold exactly their parameters.
+    """
+    held = {id(p) for group in opt.param_groups for p in group["params"]}
+    if held != {id(p) for net in networks.values() for p in net.parameters()}:
+        owners = " and ".join(networks)
+        raise ValueError(
+            f"{name} does not hold exactly the parameters of {owners}; make it with "
+            "these, and with no others."
+        )
+
+
+def train_mode(*networks: nn.Module) -> None:
+    """Networks made ready for training, if they are not."""
+    for network in networks:
+        if not network.training:  # asking is cheap, setting is not
+            network.train()
+
+
+def advance(*schedules: LRScheduler | None) -> None:
+    """Learning-rate schedules, where there are any, moved on by a step."""
+    for schedule in schedules:
+        if schedule is not None:
+            schedule.step()
 
 
 def _unchanged(x: Tensor) -> Tensor:

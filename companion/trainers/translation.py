@@ -12,7 +12,7 @@ from companion.losses import (
     least_squares_generator_loss,
     non_saturating_loss,
 )
-from companion.trainers.gan import frozen
+from companion.trainers.gan import advance, check_optimizer, frozen, train_mode
 
 
 class TranslationTrainer:
@@ -32,16 +32,16 @@ class TranslationTrainer:
         *,
         schedule_G: LRScheduler | None = None,
     ):
-        _check_optimizer("opt_G", opt_G, G)
+        check_optimizer("opt_G", opt_G, G=G)
         self.G, self.opt_G, self.schedule_G = G, opt_G, schedule_G
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        _train_mode(self.G)
+        train_mode(self.G)
         l1 = absolute_error(self.G(x), y).mean()
         self.opt_G.zero_grad()
         l1.backward()
         self.opt_G.step()
-        _advance(self.schedule_G)
+        advance(self.schedule_G)
         return {"l1": l1}
 
 
@@ -72,8 +72,8 @@ class Pix2PixTrainer:
         schedule_G: LRScheduler | None = None,
         schedule_D: LRScheduler | None = None,
     ):
-        _check_optimizer("opt_G", opt_G, G)
-        _check_optimizer("opt_D", opt_D, D)
+        check_optimizer("opt_G", opt_G, G=G)
+        check_optimizer("opt_D", opt_D, D=D)
         _check_channels("D", D.in_channels, G.in_channels + G.out_channels)
         _check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan)
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
@@ -81,7 +81,7 @@ class Pix2PixTrainer:
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        _train_mode(self.G, self.D)
+        train_mode(self.G, self.D)
         y_fake = self.G(x)
         l1 = absolute_error(y_fake, y).mean()
 
@@ -98,7 +98,7 @@ class Pix2PixTrainer:
         self.opt_G.zero_grad()
         (self.lambda_gan * loss_G + self.lambda_l1 * l1).backward()
         self.opt_G.step()
-        _advance(self.schedule_G, self.schedule_D)
+        advance(self.schedule_G, self.schedule_D)
         return {"loss_D": loss_D, "loss_G": loss_G, "l1": l1}
 
 
@@ -132,8 +132,8 @@ class CycleGANTrainer:
         schedule_G: LRScheduler | None = None,
         schedule_D: LRScheduler | None = None,
     ):
-        _check_optimizer("opt_G", opt_G, G, F)
-        _check_optimizer("opt_D", opt_D, D_X, D_Y)
+        check_optimizer("opt_G", opt_G, G=G, F=F)
+        check_optimizer("opt_D", opt_D, D_X=D_X, D_Y=D_Y)
         _check_channels("F", F.in_channels, G.out_channels)
         _check_channels("G", G.in_channels, F.out_channels)
         _check_channels("D_X", D_X.in_channels, F.out_channels)
@@ -150,7 +150,7 @@ class CycleGANTrainer:
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        _train_mode(self.G, self.F, self.D_X, self.D_Y)
+        train_mode(self.G, self.F, self.D_X, self.D_Y)
         y_fake, x_fake = self.G(x), self.F(y)
         loss_D = self._judge(self.D_Y, y, y_fake) + self._judge(self.D_X, x, x_fake)
         self.opt_D.zero_grad()
@@ -168,7 +168,7 @@ class CycleGANTrainer:
         self.opt_G.zero_grad()
         loss.backward()
         self.opt_G.step()
-        _advance(self.schedule_G, self.schedule_D)
+        advance(self.schedule_G, self.schedule_D)
         return {"loss_D": loss_D, "loss_G": loss_G, "cycle": cycle} | terms
 
     def _judge(self, D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -177,27 +177,6 @@ class CycleGANTrainer:
     def _fool(self, D: nn.Module, fake: Tensor) -> Tensor:
         with frozen(D):
             return least_squares_generator_loss(D(fake)).mean()
-
-
-def _advance(*schedules: LRScheduler | None) -> None:
-    for schedule in schedules:
-        if schedule is not None:
-            schedule.step()
-
-
-def _train_mode(*networks: nn.Module) -> None:
-    for network in networks:
-        if not network.training:  # asking is cheap, setting is not
-            network.train()
-
-
-def _check_optimizer(name: str, opt: Optimizer, *networks: nn.Module) -> None:
-    held = {id(p) for group in opt.param_groups for p in group["params"]}
-    if held != {id(p) for network in networks for p in network.parameters()}:
-        raise ValueError(
-            f"{name} does not hold exactly the parameters of its "
-            f"{len(networks)} network(s); make it with these and no others."
-        )
 
 
 def _check_channels(name: str, given: int, needed: int) -> None:

@@ -6,7 +6,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from companion.losses import critic_loss, gradient_penalty, random_between
-from companion.trainers.gan import StepCount, WeightAverage, check_pair, frozen
+from companion.trainers.gan import (
+    StepCount,
+    WeightAverage,
+    check_pair,
+    frozen,
+    train_mode,
+)
 
 
 class _CriticTrainer:
@@ -38,9 +44,7 @@ class _CriticTrainer:
 
     def _fakes(self, n: int) -> Tensor:
         """n generated images for the critic, without a graph."""
-        for network in (self.G, self.D):
-            if not network.training:  # asking is cheap, setting is not
-                network.train()
+        train_mode(self.G, self.D)
         with torch.no_grad():
             return self.G(self.G.noise(n))
 
