@@ -4,7 +4,7 @@ import torch
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from companion.losses.video import frame_error
+from companion.losses.video import check_videos, frame_error
 
 WINDOW = 7  # pixels; scikit-image's default
 
@@ -31,7 +31,7 @@ def ssim(x_hat: Tensor, x: Tensor) -> Tensor:
     Raises: as `frame_error`; ValueError if a frame is smaller than the window.
     Source: Wang et al. (2004), equation 13.
     """
-    frame_error(x_hat[..., :0], x[..., :0])  # the shapes agree
+    check_videos(x_hat, x)
     if min(x.shape[3:]) < WINDOW:
         raise ValueError(
             f"Frames of {x.shape[3]} x {x.shape[4]} pixels are smaller than the window "
