@@ -15,7 +15,7 @@ BUILT := _build/html/.built
 RECORDS := $(CURDIR)/_build/records
 NOTEBOOKS ?= $(sort $(wildcard book/*.ipynb book/*/*.ipynb))
 # One chapter of each part, for the run without any data.
-EMBEDDED ?= book/pictures/data.ipynb book/cnn/training.ipynb \
+EMBEDDED ?= book/pictures/data.ipynb book/cnn/convolution.ipynb \
 	book/vae/autoencoder.ipynb book/rnn/memory.ipynb
 PAGES := $(shell find book tools -name '*.ipynb_checkpoints' -prune -o \
 	-name '__pycache__' -prune -o -type f -print) _config.yml _toc.yml
