@@ -43,11 +43,22 @@ def test_widths_may_be_of_any_number(widths):
 def test_first_layer_is_a_transposed_convolution_of_one_pixel():
     G = DCGANGenerator((1, 8, 12), [3, 2], latent=5, batch_norm=False)
     z = G.noise(4)
-    weight = G.net[0].weight.detach().T.reshape(5, 3, 2, 3)
-    expected = F.conv_transpose2d(z.view(4, 5, 1, 1), weight)
-    torch.testing.assert_close(
-        G.net[:2](z) - G.net[0].bias.view(3, 2, 3), expected, rtol=1e-4, atol=1e-5
-    )
+    weight = G.net[0].weight.detach().T.reshape(5, 2, 3, 3)  # channels last
+    bias = G.net[0].bias.view(2, 3, 3).permute(2, 0, 1)
+    expected = F.conv_transpose2d(z.view(4, 5, 1, 1), weight.permute(0, 3, 1, 2))
+    torch.testing.assert_close(G.net[:3](z) - bias, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_maps_need_no_copy_between_linear_layers_and_convolutions():
+    G = DCGANGenerator((1, 8, 12), [3, 2], latent=5)
+    D = DCGANDiscriminator((1, 8, 12), [2, 3])
+    last = torch.channels_last
+    assert G.net[:3](G.noise(4)).is_contiguous(memory_format=last)
+    maps = D.net[:-3](torch.rand(4, 1, 8, 12))
+    assert maps.is_contiguous(memory_format=last)
+    assert D.net[:-1](torch.rand(4, 1, 8, 12)).shape == (4, 3 * 2 * 3)
+    flat = D.net[-3:-1](maps)
+    assert flat.data_ptr() == maps.data_ptr()
 
 
 def test_subpixel_layers_contain_the_transposed_and_the_strided_convolution():

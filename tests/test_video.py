@@ -5,14 +5,21 @@ import math
 import pytest
 import torch
 from scipy.ndimage import uniform_filter
-from test_video_models import MODELS, SHAPE, each_model
 
 from companion.data.moving import moving_digits, paint, random_motion
 from companion.losses.video import frame_error
 from companion.metrics.video import constant, error_by_horizon, persistence, ssim
-from companion.models.video import ConvLSTM
+from companion.models.video import ConvLSTM, LatentLSTM
 from companion.trainers import fit
 from companion.trainers.video import VideoTrainer
+
+SHAPE = (1, 16, 16)
+MODELS = {
+    "latent": lambda: LatentLSTM(SHAPE, latent=8, hidden=12, width=4),
+    "conv": lambda: ConvLSTM(SHAPE, hidden=6, width=4),
+    "moving": lambda: ConvLSTM(SHAPE, hidden=6, width=4, reach=2),
+}
+each_model = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 
 
 def videos(n=8, frames=6):

@@ -9,6 +9,7 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
+from torchvision.ops import Permute
 
 from companion.models.blocks import check_images, check_latent
 from companion.runtime import evaluating
@@ -151,11 +152,12 @@ class DCGANGenerator(Generator):
     ):
         super().__init__(image_shape, latent)
         widths = checked_widths("widths", widths)
-        maps = (widths[0], *_smallest_map(self.image_shape, len(widths)))
+        maps = (*_smallest_map(self.image_shape, len(widths)), widths[0])
         # The same as a transposed convolution of (B, latent, 1, 1), and faster.
         layers: list[nn.Module] = [
             nn.Linear(latent, prod(maps), bias=not batch_norm),
             nn.Unflatten(1, maps),
+            Permute([0, 3, 1, 2]),
         ]
         channels = self.image_shape[0]
         for a, b in zip(widths, [*widths[1:], channels], strict=True):
@@ -169,7 +171,8 @@ class DCGANGenerator(Generator):
                 nn.PixelShuffle(2),
             ]
         self.net = nn.Sequential(*layers)
-        # The layout in memory that a CPU convolves fastest; the values are the same.
+        # The layout in memory that a CPU convolves fastest: channels last. The maps of
+        # the linear layer come in it too; a mixture costs a tenth of a step's time.
         self.to(memory_format=torch.channels_last)
 
 
@@ -209,7 +212,10 @@ class DCGANDiscriminator(Discriminator):
             ]
         side = _smallest_map(self.image_shape, len(widths))
         self.net = nn.Sequential(
-            *layers, nn.Flatten(), nn.Linear(widths[-1] * prod(side), 1)
+            *layers,
+            Permute([0, 2, 3, 1]),  # channels last, as the maps lie in memory
+            nn.Flatten(),
+            nn.Linear(widths[-1] * prod(side), 1),
         )
         self.to(memory_format=torch.channels_last)
 
