@@ -58,7 +58,7 @@ def spread_memories(lstm: nn.LSTM, longest: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--shuffled", action="store_true")
     arguments = parser.parse_args()
     device = setup(0)
