@@ -19,7 +19,6 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -34,7 +33,7 @@ from companion.metrics import (
 )
 from companion.models.cgan import ConditionalDCGANGenerator, ProjectionDiscriminator
 from companion.models.judge import load_judge
-from companion.runtime import save_file, setup
+from companion.runtime import evaluating, save_file, setup
 from companion.trainers import GANTrainer, History, WeightAverage, fit
 
 BATCH, LR, BETAS, R1, DECAY = 64, 3e-3, (0.5, 0.99), 0.1, 0.998
@@ -102,20 +101,11 @@ def beside_neighbours(
     generator = torch.Generator(device).manual_seed(1)
     samples = G.sample(len(y), y=y, generator=generator)
 
-    def nearest(x: Tensor) -> tuple[Tensor, Tensor]:
-        apart = torch.cat(
-            [
-                torch.cdist(part.flatten(1), data.train.x.flatten(1))
-                for part in x.split(250)
-            ]
-        )
-        distance, index = apart.min(dim=1)
-        return distance, data.train.y[index]
-
     values = {}
     for name, x in (("samples", samples), ("test_images", x_test)):
-        distance, label = nearest(x)
-        agrees = (label == y).double().mean().item()
+        apart = torch.cdist(x.flatten(1), data.train.x.flatten(1))
+        distance, nearest = apart.min(dim=1)
+        agrees = (data.train.y[nearest] == y).double().mean().item()
         values[f"{name}_neighbour_agrees"] = round(agrees, 3)
         values[f"{name}_neighbour_distance"] = round(distance.median().item(), 2)
     return values
@@ -127,8 +117,7 @@ def save_sheet(G: ConditionalDCGANGenerator, target: Path) -> None:
     generator = torch.Generator(device).manual_seed(0)
     y = torch.arange(10, device=device).repeat_interleave(COLUMNS)
     z = G.noise(COLUMNS, generator=generator).repeat(10, 1)
-    G.eval()
-    with torch.no_grad():
+    with evaluating(G):
         x = G(z, y).unflatten(0, (10, COLUMNS))[:, :, 0]
     pixels = x.permute(0, 2, 1, 3).flatten(0, 1).flatten(1)
     image = Image.fromarray((pixels * 255).round().byte().cpu().numpy())
@@ -142,7 +131,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     arguments = parser.parse_args()
     name = arguments.data
-    steps = arguments.steps or STEPS[name]
+    steps = STEPS[name] if arguments.steps is None else arguments.steps
+    if steps < 1:
+        parser.error(f"--steps is {steps}; give 1 or more.")
     device = setup(0)
     data = (digits(source="full") if name == "digits" else fashion()).to(device)
     G, history = train(data, steps)
