@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.learning-to-draw
 BUILT := _build/html/.built
 RECORDS := $(CURDIR)/_build/records
 NOTEBOOKS ?= $(sort $(wildcard book/*.ipynb book/*/*.ipynb))
-# One chapter of each part, for the run without any data.
+# For the run without any data.
 EMBEDDED ?= book/pictures/data.ipynb book/cnn/convolution.ipynb \
 	book/vae/autoencoder.ipynb book/rnn/memory.ipynb
 PAGES := $(shell find book tools -name '*.ipynb_checkpoints' -prune -o \
