@@ -112,7 +112,7 @@ def beside_neighbours(
 
 
 def save_sheet(G: ConditionalDCGANGenerator, target: Path) -> None:
-    """A row for each class, a noise for each column; twice as wide and high."""
+    """A row for each class, a noise for each column."""
     device = next(G.parameters()).device
     generator = torch.Generator(device).manual_seed(0)
     y = torch.arange(10, device=device).repeat_interleave(COLUMNS)
@@ -121,7 +121,6 @@ def save_sheet(G: ConditionalDCGANGenerator, target: Path) -> None:
         x = G(z, y).unflatten(0, (10, COLUMNS))[:, :, 0]
     pixels = x.permute(0, 2, 1, 3).flatten(0, 1).flatten(1)
     image = Image.fromarray((pixels * 255).round().byte().cpu().numpy())
-    image = image.resize((2 * image.width, 2 * image.height), Image.Resampling.NEAREST)
     save_file(target, lambda temporary: image.save(temporary, "PNG", optimize=True))
 
 

@@ -13,20 +13,20 @@ companion/records/pixel_classifier.json, or pixel_classifier_shuffled.json.
 import argparse
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
 from benchmarks import keep
 from companion.data import Batches, digits
 from companion.metrics import accuracy, predict
-from companion.models.rnn import RowClassifier
+from companion.models.rnn import RowClassifier, spread_memories
 from companion.runtime import setup
 from companion.trainers import fit
 from companion.trainers.rnn import RowTrainer
 
 PIXELS = 784
-BATCH, LR, HIDDEN, MAX_NORM = 64, 4e-3, 64, 1.0
+BATCH, LR, HIDDEN, MAX_NORM = 128, 4e-3, 64, 1.0
 
 
 def as_pixels(x: Tensor, order: Tensor | None) -> Tensor:
@@ -35,30 +35,9 @@ def as_pixels(x: Tensor, order: Tensor | None) -> Tensor:
     return (x if order is None else x[:, :, order.to(x.device)])[..., None]
 
 
-@torch.no_grad()
-def spread_memories(lstm: nn.LSTM, longest: int) -> None:
-    """Initial weights with which the units remember for 1 to `longest` steps.
-
-    A forget gate with the bias log t keeps t / (t + 1) of its cell at each step; t is
-    drawn uniformly. The input gate gets the negative bias, so that it takes in only as
-    much as is forgotten. Recurrent weights are orthogonal; those of the input are
-    N(0, 1), for one pixel is all that enters.
-
-    Source: Tallec and Ollivier (2018), section 2.
-    """
-    n = lstm.hidden_size
-    log_t = torch.empty(n).uniform_(1, longest).log()
-    nn.init.zeros_(lstm.bias_hh_l0)
-    nn.init.zeros_(lstm.bias_ih_l0)
-    lstm.bias_ih_l0[:n], lstm.bias_ih_l0[n : 2 * n] = -log_t, log_t  # i, f, g, o
-    nn.init.normal_(lstm.weight_ih_l0)
-    for gate in lstm.weight_hh_l0.split(n):
-        nn.init.orthogonal_(gate)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--shuffled", action="store_true")
     arguments = parser.parse_args()
     device = setup(0)

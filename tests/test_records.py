@@ -6,7 +6,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from companion.exercises import _agree, check
-from companion.records import MIME, record, recorded, write_record
+from companion.records import MIME, circumstances, record, recorded, write_record
 
 
 @pytest.fixture
@@ -48,6 +48,11 @@ def test_written_records_say_how_they_were_made(tmp_path):
     assert content["values"] == {"ratio": 2.0}
     needed = {"command", "data", "steps", "seconds", "commit", "device", "torch"}
     assert needed <= content.keys()
+    assert circumstances(content).startswith(f"recorded {content['date']} on ")
+    assert circumstances(content | {"threads": 1}).endswith(", 1 thread, 10 steps, 1 s")
+    assert ", 3 threads, 12,000 steps, 1,235 s" in circumstances(
+        content | {"threads": 3, "steps": 12000, "seconds": 1234.5678}
+    )
     with pytest.raises(ValueError, match="nothing to record"):
         write_record("a", {}, command="", data="", steps=0, seconds=0, folder=tmp_path)
 

@@ -14,6 +14,7 @@ from companion.models.rnn import (
     RNNCell,
     RowClassifier,
     set_forget_bias,
+    spread_memories,
     unroll,
 )
 from companion.trainers import fit
@@ -100,6 +101,29 @@ def test_forget_bias_changes_the_forget_gates_only(lstm):
             assert (w[3:6] == wanted).all()
             w, before[name] = (torch.cat([b[:3], b[6:]]) for b in (w, before[name]))
         assert torch.equal(w, before[name])
+
+
+def test_spread_memories_keep_between_a_half_and_1_over_e_for_t_steps():
+    lstm = nn.LSTM(1, 50)
+    spread_memories(lstm, 300)
+    t = lstm.bias_ih_l0.detach()[50:100].exp()  # i, f, g, o
+    assert 1 <= t.min() < 30 and 270 < t.max() <= 300
+    nn.init.zeros_(lstm.weight_ih_l0)
+    nn.init.zeros_(lstm.weight_hh_l0)
+    state = torch.zeros(1, 1, 50), torch.ones(1, 1, 50)
+    _, (_, c) = lstm(torch.zeros(7, 1, 1), state)  # nothing enters: tanh(0) = 0
+    torch.testing.assert_close(c[0, 0], (t / (t + 1)) ** 7)
+    left = (t / (t + 1)) ** t
+    assert (left > math.exp(-1)).all() and (left <= 0.5).all()
+
+
+def test_spread_memories_take_in_as_much_as_is_forgotten():
+    lstm = nn.LSTM(2, 6)
+    spread_memories(lstm, 40)
+    enters, keeps = (lstm.bias_ih_l0 + lstm.bias_hh_l0)[:12].sigmoid().split(6)
+    torch.testing.assert_close(enters + keeps, torch.ones(6))
+    for gate in lstm.weight_hh_l0.split(6):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(6))
 
 
 # The row classifier.
@@ -219,6 +243,9 @@ def test_trainer_follows_its_schedule_and_trains_in_training_mode():
         (lambda: unroll(RNNCell(2, 3), torch.zeros(4, 0, 2)), ValueError, "one step"),
         (lambda: unroll(RNNCell(2, 3), torch.zeros(4, 2)), ValueError, "sequences"),
         (lambda: set_forget_bias(nn.GRU(2, 3), 1.0), TypeError, "no forget gate"),
+        (lambda: spread_memories(nn.GRU(2, 3), 9), TypeError, "no nn.LSTM"),
+        (lambda: spread_memories(nn.LSTM(2, 3, 2), 9), ValueError, "has 2 layers"),
+        (lambda: spread_memories(nn.LSTM(2, 3), 0), ValueError, "longest is 0"),
         (lambda: RowClassifier(hidden=0), ValueError, "1 or more"),
         (lambda: RowClassifier(layers=0), ValueError, "1 or more"),
         (lambda: RowClassifier(num_classes=1), ValueError, "at least 2"),

@@ -172,6 +172,36 @@ def set_forget_bias(lstm: nn.Module, value: float) -> None:
             bias[forget] = 0.0
 
 
+@torch.no_grad()
+def spread_memories(lstm: nn.LSTM, longest: int) -> None:
+    """Initial weights with which the units remember for 1 to `longest` steps.
+
+    A forget gate with the bias log t keeps t / (t + 1) of its cell at each step; t is
+    drawn uniformly. The input gate gets the negative bias, so that it takes in only as
+    much as is forgotten. Recurrent weights are orthogonal; those of the input are
+    N(0, 1), for inputs of few numbers.
+
+    Raises: TypeError if the module is no nn.LSTM; ValueError for more than one layer
+        or longest below 1.
+    Source: Tallec and Ollivier (2018), section 2.
+    """
+    if not isinstance(lstm, nn.LSTM):
+        raise TypeError(f"{type(lstm).__name__} is no nn.LSTM; give one.")
+    if lstm.num_layers != 1 or longest < 1:
+        raise ValueError(
+            f"The LSTM has {lstm.num_layers} layers and longest is {longest}; give one "
+            "layer, and 1 step or more."
+        )
+    n = lstm.hidden_size
+    log_t = torch.empty(n).uniform_(1, longest).log()
+    nn.init.zeros_(lstm.bias_hh_l0)
+    nn.init.zeros_(lstm.bias_ih_l0)
+    lstm.bias_ih_l0[:n], lstm.bias_ih_l0[n : 2 * n] = -log_t, log_t  # i, f, g, o
+    nn.init.normal_(lstm.weight_ih_l0)
+    for gate in lstm.weight_hh_l0.split(n):
+        nn.init.orthogonal_(gate)
+
+
 class RowClassifier(nn.Module):
     """Reads an image from top to bottom, a row a step, and names its class.
 

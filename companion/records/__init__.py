@@ -59,6 +59,18 @@ def recorded(name: str) -> dict[str, Any]:
         raise ValueError(f"There is no record {name!r}; there is: {there}.") from error
 
 
+def circumstances(run: Mapping[str, Any]) -> str:
+    """When, on what, and after how many steps and seconds a result was recorded.
+
+    `run` is what `recorded` returns.
+    """
+    threads = "1 thread" if run["threads"] == 1 else f"{run['threads']} threads"
+    return (
+        f"recorded {run['date']} on {run['device']}, {threads}, "
+        f"{run['steps']:,} steps, {run['seconds']:,.0f} s"
+    )
+
+
 def write_record(
     name: str,
     values: Mapping[str, Any],

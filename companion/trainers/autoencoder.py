@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import squared_error
+from companion.trainers.parts import advance, train_mode
 
 
 class AutoencoderTrainer:
@@ -31,13 +32,11 @@ class AutoencoderTrainer:
         self.corrupt, self.schedule = corrupt, schedule
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        if not self.model.training:  # asking is cheap, setting is not
-            self.model.train()
+        train_mode(self.model)
         seen = x if self.corrupt is None else self.corrupt(x)
         loss = squared_error(self.model(seen), x).mean()
         self.opt.zero_grad()
         loss.backward()
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         return {"loss": loss}

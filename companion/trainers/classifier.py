@@ -5,6 +5,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import cross_entropy, l1_penalty
+from companion.trainers.parts import advance, train_mode
 
 
 class ClassifierTrainer:
@@ -31,15 +32,13 @@ class ClassifierTrainer:
         self.l1, self.label_smoothing = l1, label_smoothing
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        if not self.model.training:  # asking is cheap, setting is not
-            self.model.train()
+        train_mode(self.model)
         logits = self.model(x)
         nll = cross_entropy(logits, y, self.label_smoothing).mean()
         loss = nll + self.l1 * l1_penalty(self.model) if self.l1 else nll
         self.opt.zero_grad()
         loss.backward()
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         accuracy = (logits.argmax(dim=1) == y).float().mean()
         return {"loss": loss, "accuracy": accuracy}

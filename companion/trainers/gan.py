@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import discriminator_loss, non_saturating_loss, r1_penalty
+from companion.trainers.parts import StepCount, advance, check_optimizer, train_mode
 
 
 class GANTrainer:
@@ -91,7 +92,7 @@ class GANTrainer:
     def _penalty(self, x: Tensor, *y: Tensor) -> Tensor | float:
         if not self.r1 or self.steps.done % self.r1_every:
             return 0.0
-        penalty = r1_penalty(lambda x: self.D(x, *y), self.augment(x)).mean()
+        penalty = r1_penalty(lambda images: self.D(images, *y), self.augment(x)).mean()
         return self.r1 / 2 * self.r1_every * penalty
 
     def _after_step(self) -> None:
@@ -134,20 +135,6 @@ class WeightAverage(nn.Module):
         return self.G.sample(n, generator=generator)
 
 
-class StepCount(nn.Module):
-    """How many steps are done; checkpoints keep it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.done = 0
-
-    def get_extra_state(self) -> int:
-        return self.done
-
-    def set_extra_state(self, state: int) -> None:
-        self.done = state
-
-
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
     """Within, no gradients are recorded for the network's parameters.
@@ -178,34 +165,6 @@ def check_pair(G: nn.Module, D: nn.Module, opt_G: Optimizer, opt_D: Optimizer) -
             )
     check_optimizer("opt_G", opt_G, G=G)
     check_optimizer("opt_D", opt_D, D=D)
-
-
-def check_optimizer(name: str, opt: Optimizer, **networks: nn.Module) -> None:
-    """That an optimiser moves the named networks and nothing else.
-
-    Raises: ValueError if it does not hold exactly their parameters.
-    """
-    held = {id(p) for group in opt.param_groups for p in group["params"]}
-    if held != {id(p) for net in networks.values() for p in net.parameters()}:
-        owners = " and ".join(networks)
-        raise ValueError(
-            f"{name} does not hold exactly the parameters of {owners}; make it with "
-            "these, and with no others."
-        )
-
-
-def train_mode(*networks: nn.Module) -> None:
-    """Networks made ready for training, if they are not."""
-    for network in networks:
-        if not network.training:  # asking is cheap, setting is not
-            network.train()
-
-
-def advance(*schedules: LRScheduler | None) -> None:
-    """Learning-rate schedules, where there are any, moved on by a step."""
-    for schedule in schedules:
-        if schedule is not None:
-            schedule.step()
 
 
 def _unchanged(x: Tensor) -> Tensor:

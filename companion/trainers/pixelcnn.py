@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import bernoulli_nll
+from companion.trainers.parts import advance, train_mode
 
 
 class LikelihoodTrainer:
@@ -35,13 +36,11 @@ class LikelihoodTrainer:
         self.max_norm = max_norm
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        if not self.model.training:  # asking is cheap, setting is not
-            self.model.train()
+        train_mode(self.model)
         nll = bernoulli_nll(self.model(x), x).mean()
         self.opt.zero_grad()
         nll.backward()
         clip_grad_norm_(self.model.parameters(), self.max_norm)
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         return {"nll": nll}

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.rnn import nll_through_time
+from companion.trainers.parts import advance, train_mode
 
 
 class RowTrainer:
@@ -39,8 +40,7 @@ class RowTrainer:
         self.max_norm, self.early = max_norm, early
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        if not self.model.training:  # asking is cheap, setting is not
-            self.model.train()
+        train_mode(self.model)
         logits = self.model.each_row(x)  # (B, H, K)
         nll = nll_through_time(logits, y)  # (B, H)
         loss = (nll[:, -1] + self.early * nll.mean(dim=1)).mean()
@@ -48,7 +48,6 @@ class RowTrainer:
         loss.backward()
         norm = clip_grad_norm_(self.model.parameters(), self.max_norm)
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         accuracy = (logits[:, -1].argmax(dim=1) == y).float().mean()
         return {"loss": loss, "accuracy": accuracy, "norm": norm}

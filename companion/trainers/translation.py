@@ -12,7 +12,8 @@ from companion.losses import (
     least_squares_generator_loss,
     non_saturating_loss,
 )
-from companion.trainers.gan import advance, check_optimizer, frozen, train_mode
+from companion.trainers.gan import frozen
+from companion.trainers.parts import advance, check_optimizer, train_mode
 
 
 class TranslationTrainer:

@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import bernoulli_nll, negative_elbo
+from companion.trainers.parts import advance, train_mode
 
 
 class VAETrainer:
@@ -38,14 +39,12 @@ class VAETrainer:
         self.schedule = schedule
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        if not self.vae.training:  # asking is cheap, setting is not
-            self.vae.train()
+        train_mode(self.vae)
         terms = self.objective(self.vae, x, self.beta, self.likelihood)
         self.opt.zero_grad()
         terms["loss"].backward()
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         return terms
 
 
@@ -56,12 +55,10 @@ class ConditionalVAETrainer(VAETrainer):
     """
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        if not self.vae.training:  # asking is cheap, setting is not
-            self.vae.train()
+        train_mode(self.vae)
         terms = self.objective(self.vae.given(y), x, self.beta, self.likelihood)
         self.opt.zero_grad()
         terms["loss"].backward()
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         return terms

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.video import frame_error
-from companion.trainers.gan import StepCount
+from companion.trainers.parts import StepCount, advance, train_mode
 
 
 class VideoTrainer:
@@ -56,15 +56,13 @@ class VideoTrainer:
         return true
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        if not self.model.training:  # asking is cheap, setting is not
-            self.model.train()
+        train_mode(self.model)
         x_hat = self.model(x, self.truth(x))  # frames 1, ..., T - 1
         loss = frame_error(x_hat, x[:, 1:]).mean()
         self.opt.zero_grad()
         loss.backward()
         norm = clip_grad_norm_(self.model.parameters(), self.max_norm)
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         self.steps.done += 1
         return {"loss": loss, "norm": norm}

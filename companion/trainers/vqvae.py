@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.vqvae import vq_loss
+from companion.trainers.parts import advance, train_mode
 
 
 class VQVAETrainer:
@@ -40,14 +41,12 @@ class VQVAETrainer:
         self.usage = Usage(vqvae.num_codes)
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
-        if not self.vqvae.training:  # asking is cheap, setting is not
-            self.vqvae.train()
+        train_mode(self.vqvae)
         terms = vq_loss(self.vqvae, x, self.commitment)
         self.opt.zero_grad()
         terms["loss"].backward()
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         self.usage.add(terms.pop("codes"))
         if self.revive_every and self.usage.steps % self.revive_every == 0:
             self._revive(x)
@@ -96,13 +95,11 @@ class CodePriorTrainer:
         self.prior, self.opt, self.schedule = prior, opt, schedule
 
     def step(self, codes: Tensor) -> dict[str, Tensor]:
-        if not self.prior.training:  # asking is cheap, setting is not
-            self.prior.train()
+        train_mode(self.prior)
         nll = F.cross_entropy(self.prior(codes), codes, reduction="none")
         nll = nll.flatten(1).sum(dim=1).mean()
         self.opt.zero_grad()
         nll.backward()
         self.opt.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        advance(self.schedule)
         return {"nll": nll}

@@ -6,13 +6,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from companion.losses import critic_loss, gradient_penalty, random_between
-from companion.trainers.gan import (
-    StepCount,
-    WeightAverage,
-    check_pair,
-    frozen,
-    train_mode,
-)
+from companion.trainers.gan import WeightAverage, check_pair, frozen
+from companion.trainers.parts import StepCount, train_mode
 
 
 class _CriticTrainer:
