@@ -22,7 +22,7 @@ from PIL import Image
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from benchmarks import keep
+from benchmarks import count, fit_to_end, keep
 from companion import records
 from companion.data import Batches, ImageData, digits, fashion
 from companion.metrics import (
@@ -34,7 +34,7 @@ from companion.metrics import (
 from companion.models.cgan import ConditionalDCGANGenerator, ProjectionDiscriminator
 from companion.models.judge import load_judge
 from companion.runtime import evaluating, save_file, setup
-from companion.trainers import GANTrainer, History, WeightAverage, fit
+from companion.trainers import GANTrainer, History, WeightAverage
 
 BATCH, LR, BETAS, R1, DECAY = 64, 3e-3, (0.5, 0.99), 0.1, 0.998
 STEPS = {"digits": 2000, "clothes": 10_000}
@@ -59,7 +59,7 @@ def train(data: ImageData, steps: int) -> tuple[ConditionalDCGANGenerator, Histo
         schedule_D=schedules[1],
     )
     batches = Batches(data.train.x, data.train.y, batch_size=BATCH, drop_last=True)
-    return average.G, fit(trainer, batches, steps=steps)
+    return average.G, fit_to_end(trainer, batches, steps=steps)
 
 
 def judged(G: ConditionalDCGANGenerator, data: ImageData) -> dict[str, float]:
@@ -127,12 +127,10 @@ def save_sheet(G: ConditionalDCGANGenerator, target: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", choices=STEPS, default="digits")
-    parser.add_argument("--steps", type=int)
+    parser.add_argument("--steps", type=count)
     arguments = parser.parse_args()
     name = arguments.data
-    steps = STEPS[name] if arguments.steps is None else arguments.steps
-    if steps < 1:
-        parser.error(f"--steps is {steps}; give 1 or more.")
+    steps = arguments.steps or STEPS[name]
     device = setup(0)
     data = (digits(source="full") if name == "digits" else fashion()).to(device)
     G, history = train(data, steps)
@@ -149,6 +147,7 @@ def main() -> None:
         f"cgan_{name}",
         values,
         command=f"python -m benchmarks.cgan --data {name} --steps {steps}",
+        device=device,
         data=data.source,
         steps=steps,
         seconds=history.seconds,

@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from benchmarks import keep
+from benchmarks import count, keep
 from companion.data import Batches, digits
 from companion.losses import negative_elbo
 from companion.models.vae import MLPVAE
@@ -104,8 +104,8 @@ def mean_loss(trainer: VAETrainer, x: torch.Tensor) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--pairs", type=count, default=5)
+    parser.add_argument("--epochs", type=count, default=10)
     arguments = parser.parse_args()
     begin = time.perf_counter()
     setup()
@@ -139,7 +139,9 @@ def main() -> None:
     keep(
         "fit_speed",
         values,
-        command="python -m benchmarks.fit_speed",
+        command=f"python -m benchmarks.fit_speed --pairs {arguments.pairs} "
+        f"--epochs {arguments.epochs}",
+        device=torch.device("cpu"),
         data=data.source,
         steps=arguments.epochs * len(Batches(x, batch_size=BATCH)),
         seconds=time.perf_counter() - begin,

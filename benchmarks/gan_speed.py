@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from benchmarks import keep
+from benchmarks import count, keep
 from companion.data import digits
 from companion.models.gan import DCGANDiscriminator, DCGANGenerator, init_dcgan
 from companion.runtime import setup
@@ -98,13 +98,15 @@ def seconds(run: Callable[..., object], inputs: Iterable[object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=160, help="of each run")
+    parser.add_argument("--rounds", type=count, default=9)
+    parser.add_argument("--steps", type=count, default=160, help="of each run")
     arguments = parser.parse_args()
     begin = time.perf_counter()
     device = setup(0)
     data = digits(source="full").to(device)
     batches = data.train.x[: BATCH * arguments.steps].split(BATCH)
+    if len(batches[-1]) < BATCH or len(batches) < arguments.steps:
+        parser.error(f"--steps is above the {len(data.train.x) // BATCH} full batches")
     ours = our_trainer(device, plain=False)
     steps = {
         "ours": ours.step,
@@ -133,7 +135,9 @@ def main() -> None:
     keep(
         "gan_speed",
         values,
-        command="python -m benchmarks.gan_speed",
+        command=f"python -m benchmarks.gan_speed --rounds {arguments.rounds} "
+        f"--steps {arguments.steps}",
+        device=device,
         data=data.source,
         steps=arguments.rounds * len(batches),
         seconds=time.perf_counter() - begin,

@@ -17,12 +17,11 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
-from benchmarks import keep
+from benchmarks import count, fit_to_end, keep
 from companion.data import Batches, digits
 from companion.metrics import accuracy, predict
 from companion.models.rnn import RowClassifier, spread_memories
 from companion.runtime import setup
-from companion.trainers import fit
 from companion.trainers.rnn import RowTrainer
 
 PIXELS = 784
@@ -37,7 +36,7 @@ def as_pixels(x: Tensor, order: Tensor | None) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=count, default=6000)
     parser.add_argument("--shuffled", action="store_true")
     arguments = parser.parse_args()
     device = setup(0)
@@ -53,7 +52,7 @@ def main() -> None:
     opt = Adam(model.parameters(), lr=LR, fused=True)
     schedule = OneCycleLR(opt, LR, total_steps=steps, pct_start=0.1)
     trainer = RowTrainer(model, opt, max_norm=MAX_NORM, schedule=schedule)
-    history = fit(trainer, batches, steps=steps)
+    history = fit_to_end(trainer, batches, steps=steps)
 
     right = accuracy(predict(model, as_pixels(data.test.x, order)), data.test.y)
     values = {
@@ -67,6 +66,7 @@ def main() -> None:
         "pixel_classifier" + ("_shuffled" if arguments.shuffled else ""),
         values,
         command=f"python -m benchmarks.pixel_classifier --steps {steps}" + option,
+        device=device,
         data=f"{data.source}; one pixel a step, "
         + ("one fixed random order" if arguments.shuffled else "from the top left"),
         steps=steps,

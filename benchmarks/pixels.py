@@ -14,7 +14,7 @@ import torch
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
-from benchmarks import keep
+from benchmarks import count, fit_to_end, keep
 from companion.data import Batches, binarize, digits
 from companion.losses import bernoulli_nll
 from companion.metrics import predict
@@ -22,7 +22,6 @@ from companion.models.attention import CausalTransformer
 from companion.models.pixelcnn import PixelCNN
 from companion.models.pixelrnn import PixelRNN
 from companion.runtime import setup
-from companion.trainers import fit
 from companion.trainers.pixelcnn import LikelihoodTrainer
 
 BATCH = 16
@@ -37,7 +36,7 @@ MODELS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=MODELS, default="transformer")
-    parser.add_argument("--steps", type=int, default=7500)
+    parser.add_argument("--steps", type=count, default=7500)
     arguments = parser.parse_args()
     name, steps = arguments.model, arguments.steps
     device = setup(0)
@@ -46,7 +45,7 @@ def main() -> None:
     model = network().to(device)
     opt = Adam(model.parameters(), lr=lr, betas=(0.9, 0.99), fused=True)
     schedule = OneCycleLR(opt, lr, total_steps=steps, pct_start=0.1)
-    history = fit(
+    history = fit_to_end(
         LikelihoodTrainer(model, opt, max_norm=10.0, schedule=schedule),
         Batches(data.train.x, batch_size=BATCH, augment=binarize),
         steps=steps,
@@ -65,6 +64,7 @@ def main() -> None:
         f"pixels_{name}",
         values,
         command=f"python -m benchmarks.pixels --model {name} --steps {steps}",
+        device=device,
         data=f"{data.source}; training binarised anew each step, test once (seed 0)",
         steps=steps,
         seconds=history.seconds,

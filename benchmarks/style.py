@@ -19,6 +19,7 @@ from sklearn.datasets import load_sample_images
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks import fit_to_end
 from companion import records
 from companion.data.glyphs import draw_emoji
 from companion.models.style import (
@@ -30,7 +31,6 @@ from companion.models.style import (
 from companion.pictures import gradient_map, truchet
 from companion.records import write_record
 from companion.runtime import save_file, setup
-from companion.trainers import fit
 from companion.trainers.style import StyleTrainer, lbfgs, synthesize
 
 SIZE = 128
@@ -73,7 +73,7 @@ def transfer(style: Tensor, content: Tensor, network, content_weight: float) -> 
         content_weight=content_weight,
         tv_weight=TV_WEIGHT,
     )
-    fit(trainer, [(style, content)], steps=TRANSFER_STEPS, progress=False)
+    fit_to_end(trainer, [(style, content)], steps=TRANSFER_STEPS, progress=False)
     return canvas.picture()
 
 
@@ -129,6 +129,7 @@ def main() -> None:
             "seconds": {label: round(value, 1) for label, value in seconds.items()},
         },
         command="python -m benchmarks.style WEIGHTS",
+        device=torch.device("cpu"),
         data="scikit-learn's sample photographs; cat face by OpenMoji, CC BY-SA 4.0; "
         "SqueezeNet 1.1 trained on ImageNet",
         steps=TEXTURE_STEPS * len(SIZES) + 2 * TRANSFER_STEPS,

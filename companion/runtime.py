@@ -101,7 +101,8 @@ def evaluating(*models: nn.Module) -> Iterator[None]:
     for model in models:
         model.eval()
     try:
-        with torch.inference_mode():
+        # Not inference_mode: what is made here may go into a training later.
+        with torch.no_grad():
             yield
     finally:
         for module, mode in modes:

@@ -90,6 +90,30 @@ def test_fingerprint_follows_the_code_that_is_reached(package, file, old, new, c
     assert (fingerprint(USES_ALPHA, package) != before) == changes
 
 
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("recorded('slow')", True),
+        ("recorded(name)", True),
+        ("recorded('fast')", False),
+        ("check('a', f)", True),
+        ("check('b', f)", False),
+    ],
+)
+def test_fingerprint_follows_shown_records_and_exercises(package, code, changes):
+    notebook = {"cells": [{"cell_type": "code", "source": code, "metadata": {}}]}
+    for folder in ("records", "exercises"):
+        (package / "companion" / folder).mkdir()
+    record = package / "companion/records/slow.json"
+    exercise = package / "companion/exercises/a.py"
+    record.write_text("1")
+    exercise.write_text("CASES = 1")
+    before = fingerprint(notebook, package)
+    record.write_text("2")
+    exercise.write_text("CASES = 2")
+    assert (fingerprint(notebook, package) != before) == changes
+
+
 def test_fingerprint_follows_the_cells_but_not_the_set_up_cell(package):
     notebook = copy.deepcopy(USES_ALPHA)
     before = fingerprint(notebook, package)

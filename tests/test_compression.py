@@ -60,6 +60,14 @@ def test_pixels_decoded_from_bytes_equal_those_before():
     assert received.min() >= 0 and received.max() <= 1
 
 
+@pytest.mark.parametrize("shape", [(4, 3, 2), (4, 4, 6), (12,), (2, 7)])
+def test_images_of_codes_of_another_map_are_refused(shape):
+    vqvae = VQVAE((1, 8, 12), width=4, dim=2, num_codes=5)
+    assert vqvae.grid == (2, 3)
+    with pytest.raises(ValueError, match="this network takes"):
+        code_images(vqvae, torch.zeros(shape, dtype=torch.int64))
+
+
 def test_the_bytes_are_as_many_as_the_entropy_demands():
     codes = drawn(20_000)
     prior = TablePrior(drawn(20_000), 4)

@@ -142,3 +142,18 @@ def test_a_foreign_state_is_refused_and_nothing_changes():
 def test_bad_input(arguments, settings, error, message):
     with pytest.raises(error, match=message):
         Batches(*arguments, **settings)
+
+
+def test_a_shift_does_not_depend_on_which_image_comes_first():
+    seen = []
+
+    def note(x, *, generator):
+        shift = torch.randint(9, (len(x),), generator=generator)
+        seen.append((x[0].item(), shift[0].item()))
+        return x
+
+    batches = Batches(torch.arange(9.0), batch_size=9, augment=note)
+    for _ in range(200):
+        list(batches)
+    for image in range(9):
+        assert len({shift for i, shift in seen if i == image}) > 3

@@ -62,7 +62,7 @@ def everything_below(folder):
 
 def test_a_download_lands_verified_and_alone(folder, url):
     assert verify(FILE) is None
-    download("set", url, fetch_of(CONTENT), [FILE])
+    download("set", [url], fetch_of(CONTENT), [FILE])
     assert verify(FILE) == folder / FILE.path
     assert everything_below(folder) == [folder / FILE.path]
     assert [path.name for path in folder.iterdir()] == ["set"]
@@ -71,7 +71,7 @@ def test_a_download_lands_verified_and_alone(folder, url):
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT[:-1] + b"T", b""])
 def test_a_damaged_download_never_lands(folder, url, content):
     with pytest.raises(NotAvailableError, match="a.bin came damaged"):
-        download("set", url, fetch_of(content), [FILE])
+        download("set", [url], fetch_of(content), [FILE])
     assert list(folder.iterdir()) == []
 
 
@@ -85,7 +85,7 @@ def test_an_interrupted_download_leaves_nothing(folder, url, error):
         raise error("in the middle")
 
     with pytest.raises((NotAvailableError, KeyboardInterrupt, MemoryError)):
-        download("set", url, fetch, [FILE])
+        download("set", [url], fetch, [FILE])
     assert list(folder.iterdir()) == []  # ... and gone
 
 
@@ -96,7 +96,7 @@ def test_torchvisions_progress_goes_to_standard_output(folder, url, capsys):
         print("12 %", file=sys.stderr)
         fetch_of(CONTENT)(temporary)
 
-    download("set", url, fetch, [FILE])
+    download("set", [url], fetch, [FILE])
     captured = capsys.readouterr()
     assert "12 %" in captured.out and captured.err == ""
 
@@ -108,7 +108,7 @@ def test_sockets_have_a_time_limit_only_meanwhile(folder, url):
         seen.append(socket.getdefaulttimeout())
         fetch_of(CONTENT)(temporary)
 
-    download("set", url, fetch, [FILE])
+    download("set", [url], fetch, [FILE])
     assert seen == [10] and socket.getdefaulttimeout() is None
 
 
@@ -119,7 +119,7 @@ def test_a_server_that_says_nothing_costs_the_connect_limit(folder, monkeypatch)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.bin"
         started = time.perf_counter()
         with pytest.raises(NotAvailableError, match=r"did not answer|timed out"):
-            download("set", url, fetch_of(CONTENT), [FILE])
+            download("set", [url], fetch_of(CONTENT), [FILE])
         assert time.perf_counter() - started < 3
     assert list(folder.iterdir()) == []
 
@@ -128,15 +128,23 @@ def test_a_closed_port_and_an_absent_file(folder, url):
     with socket.create_server(("127.0.0.1", 0)) as closing:
         port = closing.getsockname()[1]
     with pytest.raises(NotAvailableError, match="could not be reached"):
-        download("set", f"http://127.0.0.1:{port}/", fetch_of(CONTENT), [FILE])
+        download("set", [f"http://127.0.0.1:{port}/"], fetch_of(CONTENT), [FILE])
     with pytest.raises(NotAvailableError, match="could not be reached: .*404|Not Fo"):
-        download("set", url.replace("here", "gone"), fetch_of(CONTENT), [FILE])
+        download("set", [url.replace("here", "gone")], fetch_of(CONTENT), [FILE])
+
+
+def test_one_server_that_answers_is_enough(folder, url):
+    with socket.create_server(("127.0.0.1", 0)) as closing:
+        port = closing.getsockname()[1]
+    dead = f"http://127.0.0.1:{port}/"
+    download("set", [dead, url], fetch_of(CONTENT), [FILE])
+    assert (folder / FILE.path).read_bytes() == CONTENT
 
 
 def test_offline_is_obeyed(folder, url, monkeypatch):
     monkeypatch.setenv("COMPANION_OFFLINE", "1")
     with pytest.raises(NotAvailableError, match="COMPANION_OFFLINE"):
-        download("set", url, fetch_of(CONTENT), [FILE])
+        download("set", [url], fetch_of(CONTENT), [FILE])
     assert not folder.exists()
 
 

@@ -300,6 +300,14 @@ def test_checkpoint_of_another_run_changes_nothing(tmp_path):
     no_schedule = classifier()
     no_schedule.schedule = None
     others += [(wider, None), (no_schedule, None)]
+    other_kind = classifier()
+    other_kind.opt = torch.optim.AdamW(other_kind.model.parameters())
+    two_groups = classifier()
+    half = list(two_groups.model.parameters())
+    kind = type(two_groups.opt)
+    two_groups.opt = kind([{"params": half[:2]}, {"params": half[2:]}], lr=0.1)
+    others += [(other_kind, None), (two_groups, None)]
+    others += [(classifier(), list(Shuffled(X, Y)))]
     for trainer, batches in others:
         model = getattr(trainer, "model", vae)
         before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -1,8 +1,12 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from companion.models.cgan import ConditionalDCGANGenerator, ProjectionDiscriminator
+from companion.models.copies import MLPDiscriminators
 from companion.models.gan import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -10,6 +14,7 @@ from companion.models.gan import (
     MLPGenerator,
     init_dcgan,
 )
+from companion.models.spectral import spectral_norm
 
 
 @pytest.mark.parametrize("image_shape", [(1, 28, 28), (3, 32, 32), (2, 4, 12)])
@@ -108,6 +113,24 @@ def test_init_dcgan_has_the_stated_spread():
         if isinstance(module, nn.BatchNorm2d):
             assert module.weight.mean().item() == pytest.approx(1, abs=0.05)
             assert not module.bias.any()
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        ConditionalDCGANGenerator(),
+        ProjectionDiscriminator(),
+        MLPDiscriminators(2, (1, 1, 2), [3]),
+        spectral_norm(DCGANDiscriminator()),
+    ],
+    ids=lambda network: type(network).__name__,
+)
+def test_init_dcgan_changes_nothing_where_it_has_no_rule(network):
+    before = copy.deepcopy(network.state_dict())
+    with pytest.raises(TypeError, match="DCGAN has no rule"):
+        init_dcgan(network)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
 
 
 @pytest.mark.parametrize(

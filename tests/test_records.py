@@ -39,6 +39,7 @@ def test_written_records_say_how_they_were_made(tmp_path):
         "speed",
         {"ratio": 2.0},
         command="python -m benchmarks.speed",
+        device=torch.device("cpu"),
         data="none",
         steps=10,
         seconds=1.23,
@@ -48,13 +49,23 @@ def test_written_records_say_how_they_were_made(tmp_path):
     assert content["values"] == {"ratio": 2.0}
     needed = {"command", "data", "steps", "seconds", "commit", "device", "torch"}
     assert needed <= content.keys()
+    assert content["device"] == "cpu"  # also where there is a GPU that did nothing
     assert circumstances(content).startswith(f"recorded {content['date']} on ")
     assert circumstances(content | {"threads": 1}).endswith(", 1 thread, 10 steps, 1 s")
     assert ", 3 threads, 12,000 steps, 1,235 s" in circumstances(
         content | {"threads": 3, "steps": 12000, "seconds": 1234.5678}
     )
     with pytest.raises(ValueError, match="nothing to record"):
-        write_record("a", {}, command="", data="", steps=0, seconds=0, folder=tmp_path)
+        write_record(
+            "a",
+            {},
+            command="",
+            device=torch.device("cpu"),
+            data="",
+            steps=0,
+            seconds=0,
+            folder=tmp_path,
+        )
 
 
 def test_unknown_record_names_the_known():

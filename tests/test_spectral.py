@@ -5,9 +5,11 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
+from companion.models.cgan import ProjectionDiscriminator
 from companion.models.copies import LinearCopies, MLPDiscriminators, MLPGenerators
 from companion.models.gan import (
     DCGANDiscriminator,
+    DCGANGenerator,
     MLPDiscriminator,
     MLPGenerator,
 )
@@ -116,6 +118,19 @@ def test_spectral_norm_refuses(network):
         spectral_norm(network)
 
 
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (ProjectionDiscriminator(), "'label' is zero"),
+        (DCGANGenerator(), "transposed convolution"),
+    ],
+)
+def test_spectral_norm_refuses_before_any_change(network, words):
+    with pytest.raises(ValueError, match=words):
+        spectral_norm(network)
+    assert not any(map(parametrize.is_parametrized, network.modules()))
+
+
 # Copies of small networks side by side.
 
 
@@ -152,6 +167,17 @@ def test_copies_start_as_linear_layers_do():
         assert ours.abs().max() <= 1 / 3
         assert ours.std().item() == pytest.approx(theirs.std().item(), rel=0.1)
     assert not torch.equal(layer.weight[0], layer.weight[1])
+
+
+@pytest.mark.parametrize("n", [3, 1500])
+def test_copies_draw_as_many_samples_each(n):
+    G = MLPGenerators(3, POINT, [5], latent=4)
+    seeded = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        expected = G(G.noise(n, generator=seeded))
+    torch.testing.assert_close(G.sample(n, generator=seeded.manual_seed(0)), expected)
+    with pytest.raises(ValueError, match="multiple of 3"):
+        G.sample(n + 1)
 
 
 def test_copies_train_independently():

@@ -200,6 +200,20 @@ def test_match_colors_gives_mean_and_covariance_of_the_style():
     torch.testing.assert_close(matched.mean((2, 3)), style.mean((2, 3)))
 
 
+def test_match_colors_to_grey_leaves_no_tint():
+    grey = torch.rand(1, 1, 9, 9, generator=seeded(1)).expand(-1, 3, -1, -1)
+    matched = match_colors(torch.rand(1, 3, 16, 16, generator=seeded()), grey)
+    assert (matched - matched.mean(dim=1, keepdim=True)).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("features", [RandomFilters, SqueezeNetFeatures])
+def test_features_move_to_a_device_as_a_whole(features, weights):
+    options = [] if features is RandomFilters else [weights[0] / "whole.pth"]
+    network = features(torch.rand(1, 3, 64, 64), *options).to("meta")
+    maps = network(torch.empty(1, 3, 64, 64, device="meta"))
+    assert {f.device.type for f in maps} == {"meta"}
+
+
 def test_canvas_holds_its_start_and_clips_only_the_picture():
     start = 2 * torch.rand(1, 3, 8, 8, generator=seeded()) - 0.5
     canvas = Canvas(start, stripes())
@@ -229,7 +243,7 @@ def test_random_filters_first_map_equals_conv2d():
     network = RandomFilters(style, channels=4, scales=1, generator=seeded())
     u = F.pad(network.palette.whiten(style), (3, 3, 3, 3), mode="reflect")
     expected = F.relu(F.conv2d(u, network.weight))
-    torch.testing.assert_close(network(style)[0] * network.rms[0], expected)
+    torch.testing.assert_close(network(style)[0] * network.rms_0, expected)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +284,7 @@ def test_squeezenet_features_equal_torchvision(weights, name):
     std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
     with torch.no_grad():
         expected = features[:8]((x - mean) / std)
-    torch.testing.assert_close(network(x)[2] * network.rms[2], expected)
+    torch.testing.assert_close(network(x)[2] * network.rms_2, expected)
     assert all(not p.requires_grad for p in network.parameters())
 
 
@@ -280,7 +294,7 @@ def test_squeezenet_names_missing_and_damaged_weights(weights, tmp_path):
         SqueezeNetFeatures(stripes(64), tmp_path / "none.pth")
     whole = (folder / "features.pth").read_bytes()
     damaged = tmp_path / "damaged.pth"
-    for content in (whole[: len(whole) // 2], b"", b"no weights at all"):
+    for content in (whole[: len(whole) // 2], b"", b".", b"hello", b"no weights"):
         damaged.write_bytes(content)
         with pytest.raises(ValueError, match="damaged"):
             SqueezeNetFeatures(stripes(64), damaged)

@@ -220,13 +220,16 @@ def test_pairs_are_changed_alike_and_stay_together():
 
 
 def test_pairs_refuse_pictures_that_are_no_pairs():
-    for y in (torch.rand(9, 3, 11, 9), torch.rand(8, 3, 9, 9)):
-        with pytest.raises(ValueError, match="pair is two pictures of one size"):
-            PairBatches(X, y)
-    with pytest.raises(ValueError, match=r"y is \(8, 11, 9\)"):
+    with pytest.raises(ValueError, match="pair is two pictures of one size"):
+        PairBatches(X, torch.rand(8, 3, 9, 9))
+    with pytest.raises(ValueError, match=r"lengths \[8, 9\]"):
+        PairBatches(X, torch.rand(9, 3, 11, 9))
+    with pytest.raises(ValueError, match=r"y has shape \(8, 11, 9\)"):
         PairBatches(X, Y[:, 0])
-    with pytest.raises(ValueError, match="x is list"):
+    with pytest.raises(TypeError, match="not list"):
         PairBatches([1], Y)
+    with pytest.raises(TypeError, match="uint8"):
+        PairBatches(X, Y.byte())
 
 
 def test_tone_pairs_are_the_same_pictures_in_two_tones():

@@ -16,7 +16,11 @@ from pathlib import Path
 import nbformat
 from fingerprint import fingerprint
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
 from notebooks import ROOT, code_cells, notebooks, read, write
 
 TIMEOUT = 600  # seconds for one cell
@@ -74,7 +78,7 @@ def _run(notebook: nbformat.NotebookNode, path: Path) -> dict:
         for index, cell in enumerate(list(notebook["cells"])):
             try:
                 client.execute_cell(cell, index)
-            except CellExecutionError as error:
+            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
                 raise NotebookFailed(f"{path}, cell {index}:\n{error}") from error
         seconds = time.perf_counter() - start
         for cell in code_cells(notebook):

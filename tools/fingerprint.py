@@ -1,6 +1,7 @@
 """A notebook's fingerprint: its code, and the companion's code that it reaches.
 
-It changes when a result could change, and not with a comment or a docstring in the
+With it the hidden cases of its exercises and the recorded results that it shows. It
+changes when a result could change, and not with a comment or a docstring in the
 companion, nor with the version of Python that computes it.
 """
 
@@ -31,9 +32,31 @@ def fingerprint(notebook: dict, root: Path = ROOT) -> str:
     digest = hashlib.sha256()
     for text in cells:
         digest.update(text.encode() + b"\0")
-    for name, tree in sorted(reached_modules("\n".join(cells), root).items()):
+    code = "\n".join(cells)
+    for name, tree in sorted(reached_modules(code, root).items()):
         digest.update(f"{name}\0{serialise(tree)}\0".encode())
+    for path in shown_records(code, root):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def shown_records(code: str, root: Path = ROOT) -> list[Path]:
+    """The files behind each `recorded(name)`; all of them if a name is computed."""
+    folder = root / PACKAGE / "records"
+    names = [name or "*" for name in _first_arguments(_python_only(code), "recorded")]
+    found = {path for name in names for path in folder.glob(f"{name}.*")}
+    return sorted(path for path in found if path.suffix != ".py")
+
+
+def _first_arguments(tree: ast.Module, function: str) -> list[str | None]:
+    """What a function is given first in each of its calls, None if it is computed."""
+    return [
+        node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == function
+    ]
 
 
 def serialise(node: object) -> str:
@@ -80,13 +103,17 @@ def _is_text(item: object) -> bool:
 
 
 def reached_modules(code: str, root: Path = ROOT) -> dict[str, ast.Module]:
-    """The companion's modules that code imports, at any depth, with their trees.
+    """The companion's modules that code uses, at any depth, with their trees.
 
     A name that a package's `__init__` only hands on leads to the module that
     defines it, so a chapter depends on what it uses and not on its neighbours.
     """
     found: dict[str, ast.Module] = {}
-    waiting = _resolved_imports(_python_only(code), PACKAGE, root)
+    tree = _python_only(code)
+    waiting = _resolved_imports(tree, PACKAGE, root)
+    # check("vae", f) imports companion.exercises.vae by its name.
+    exercises = {f"{PACKAGE}.exercises.{c}" for c in _first_arguments(tree, "check")}
+    waiting += [name for name in exercises if _path(name, root)]
     while waiting:
         name = waiting.pop()
         if name not in found:

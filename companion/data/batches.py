@@ -33,27 +33,12 @@ class Batches:
         seed: int = 0,
         drop_last: bool = False,
     ) -> None:
-        for tensor in (x, *more):
-            if not isinstance(tensor, Tensor):
-                raise TypeError(
-                    f"Batches needs tensors, not {type(tensor).__name__}; "
-                    "give for instance split.x, split.y."
-                )
-        if x.dtype == torch.uint8:
-            raise TypeError("x is torch.uint8; give x.float() / 255.")
-        lengths = [len(tensor) if tensor.dim() else 0 for tensor in (x, *more)]
-        if len(set(lengths)) > 1:
-            raise ValueError(f"The tensors have lengths {lengths}; make them equal.")
-        if lengths[0] == 0:
-            raise ValueError(f"x has shape {tuple(x.shape)}: there is nothing to draw.")
-        if len({tensor.device for tensor in (x, *more)}) > 1:
-            devices = [str(tensor.device) for tensor in (x, *more)]
-            raise ValueError(f"The tensors lie on {devices}; move them to one device.")
+        check_tensors(x, *more)
         if not isinstance(batch_size, int) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; give a whole number from 1.")
-        if drop_last and batch_size > lengths[0]:
+        if drop_last and batch_size > len(x):
             raise ValueError(
-                f"batch_size is {batch_size}, above the {lengths[0]} images, and "
+                f"batch_size is {batch_size}, above the {len(x)} images, and "
                 "drop_last leaves no batch; lower batch_size."
             )
         if not 0 <= seed < 2**32:
@@ -88,7 +73,9 @@ class Batches:
         if self.shuffle:
             order = torch.randperm(n, generator=torch.Generator().manual_seed(number))
         order = order[: self.num_images].to(device)
-        generator = torch.Generator(device).manual_seed(number)
+        # Another seed than the order's, or the first batch's augmentation would
+        # depend on which images are in it.
+        generator = torch.Generator(device).manual_seed(number ^ 0x5DEECE66)
         for index in order.split(self.batch_size):
             x, *more = (tensor[index] for tensor in self.tensors)
             if self.augment is not None:
@@ -122,3 +109,28 @@ class Batches:
                     f"{ours[name]}: resume with the batches that made it."
                 )
         self.epoch, self.seed = state["epoch"], state["seed"]
+
+
+def check_tensors(x: Tensor, *more: Tensor) -> None:
+    """That batches can be drawn from these tensors.
+
+    Raises: TypeError for something other than tensors, and for bytes as `x`;
+        ValueError for empty tensors, or different lengths or devices.
+    """
+    tensors = (x, *more)
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"Batches needs tensors, not {type(tensor).__name__}; "
+                "give for instance split.x, split.y."
+            )
+    if x.dtype == torch.uint8:
+        raise TypeError("x is torch.uint8; give x.float() / 255.")
+    lengths = [len(tensor) if tensor.dim() else 0 for tensor in tensors]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"The tensors have lengths {lengths}; make them equal.")
+    if lengths[0] == 0:
+        raise ValueError(f"x has shape {tuple(x.shape)}: there is nothing to draw.")
+    if len({tensor.device for tensor in tensors}) > 1:
+        devices = [str(tensor.device) for tensor in tensors]
+        raise ValueError(f"The tensors lie on {devices}; move them to one device.")

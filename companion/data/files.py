@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,14 +65,15 @@ def verify(file: Official) -> Path | None:
 
 def download(
     name: str,
-    url: str,
+    urls: Sequence[str],
     fetch: Callable[[Path], None],
     files: list[Official],
 ) -> None:
     """Download `files` of the set `name`, verified and renamed into the data folder.
 
-    `fetch(folder)` lays them out under a temporary folder. `url` is asked first, so
-    that a dead connection costs at most CONNECT_SECONDS.
+    `fetch(folder)` lays them out under a temporary folder. The `urls`, one of each
+    server, are asked first, so that a dead connection costs at most CONNECT_SECONDS
+    a server; one that answers is enough.
 
     Raises: NotAvailableError with the reason: downloading is switched off, the data
         folder cannot be written, no connection, a damaged or half-finished download.
@@ -89,7 +90,7 @@ def download(
             "COMPANION_DATA to another"
         ) from error
     with temporary as folder:
-        _ask(url)
+        _ask_any(urls)
         print(f"Downloading {name} to {root} ...")
         try:
             with _socket_timeout(), contextlib.redirect_stderr(sys.stdout):
@@ -125,6 +126,16 @@ def _md5(path: Path) -> str:
         while chunk := stream.read(1 << 20):
             found.update(chunk)
     return found.hexdigest()
+
+
+def _ask_any(urls: Sequence[str]) -> None:
+    problems = []
+    for url in urls:
+        try:
+            return _ask(url)
+        except NotAvailableError as error:
+            problems.append(str(error))
+    raise NotAvailableError("; ".join(problems))
 
 
 def _ask(url: str) -> None:

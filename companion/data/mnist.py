@@ -165,10 +165,10 @@ def _arrays(
         if file.removesuffix(".gz") not in places
     ]
     if missing:
-        url = dataset.mirrors[0] + Path(missing[0].path).name
+        urls = [mirror + Path(missing[0].path).name for mirror in dataset.mirrors]
         try:
             download(
-                name, url, lambda folder: _fetch(dataset, missing, folder), missing
+                name, urls, lambda folder: _fetch(dataset, missing, folder), missing
             )
         except NotAvailableError as error:
             absent = ", ".join(Path(file.path).name for file in missing)

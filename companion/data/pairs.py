@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from companion.data.batches import Batches
+from companion.data.batches import Batches, check_tensors
 from companion.data.openmoji import SKIN_TONES, EmojiSplit
 
 
@@ -30,14 +30,18 @@ class PairBatches(Batches):
         seed: int = 0,
         drop_last: bool = True,
     ) -> None:
+        check_tensors(x, y)
+        check_tensors(y)
         for name, pictures in (("x", x), ("y", y)):
-            if not isinstance(pictures, Tensor) or pictures.dim() != 4:
-                found = tuple(getattr(pictures, "shape", ())) or type(pictures).__name__
-                raise ValueError(f"{name} is {found}; give pictures (N, C, H, W).")
-        if len(x) != len(y) or x.shape[2:] != y.shape[2:]:
+            if pictures.dim() != 4:
+                raise ValueError(
+                    f"{name} has shape {tuple(pictures.shape)}; give pictures "
+                    "(N, C, H, W)."
+                )
+        if x.shape[2:] != y.shape[2:]:
             raise ValueError(
                 f"x has shape {tuple(x.shape)} and y {tuple(y.shape)}; a pair is two "
-                "pictures of one size, so give equally many of both."
+                "pictures of one size."
             )
         super().__init__(
             torch.cat([x, y], dim=1),

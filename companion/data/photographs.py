@@ -44,7 +44,7 @@ def cifar10() -> ImageData:
     missing = [file for file in files if verify(file) is None]
     if missing:
         try:
-            download("CIFAR-10", CIFAR10.url, _fetch_cifar10, missing)
+            download("CIFAR-10", [CIFAR10.url], _fetch_cifar10, missing)
         except NotAvailableError as error:
             folder = runtime.data_dir() / CIFAR10.base_folder
             raise NotAvailableError(

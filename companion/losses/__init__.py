@@ -1,4 +1,4 @@
-"""The equations of the book, in its order: each reads like its formula."""
+"""The equations of the book: each function reads like its formula."""
 
 from companion.losses.autoencoder import squared_error
 from companion.losses.classification import cross_entropy, l1_penalty

@@ -12,15 +12,13 @@ def cross_entropy(logits: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Te
 
     Shapes: logits (B, K), y (B,) of class numbers -> (B,).
     Units: nats, >= 0.
-    Raises: ValueError if shapes, labels or the smoothing do not fit; TypeError if
-        y does not hold whole numbers.
+    Raises: ValueError if the shapes or the smoothing do not fit; TypeError if y does
+        not hold whole numbers. The labels' values are not looked at, since that would
+        wait for a GPU; torch refuses those outside 0..K-1.
     Source: Szegedy et al. (2016), section 7, for label smoothing.
     """
     _check_labels(logits, y)
-    if not 0 <= label_smoothing < 1:
-        raise ValueError(
-            f"label_smoothing is {label_smoothing}; give a value from 0 to below 1."
-        )
+    check_smoothing(label_smoothing)
     log_p = logits - logits.logsumexp(dim=1, keepdim=True)
     nll = -log_p.gather(1, y[:, None]).squeeze(1)
     return (1 - label_smoothing) * nll - label_smoothing * log_p.mean(dim=1)
@@ -36,6 +34,14 @@ def l1_penalty(model: nn.Module) -> Tensor:
     if not weights:
         raise ValueError("The model has no weights; pass one with trainable layers.")
     return torch.stack([w.abs().sum() for w in weights]).sum()
+
+
+def check_smoothing(label_smoothing: float) -> None:
+    """Raises: ValueError for a share outside [0, 1)."""
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(
+            f"label_smoothing is {label_smoothing}; give a value from 0 to below 1."
+        )
 
 
 def _check_labels(logits: Tensor, y: Tensor) -> None:

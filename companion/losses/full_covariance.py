@@ -58,13 +58,15 @@ def full_importance_weighted_nll(
 ) -> Tensor:
     """`importance_weighted_nll` for q(z|x) = N(mu, L L^T): (B,), in nats.
 
+    All samples of an image are decoded at once.
+
     Raises: ValueError if num_samples is below 1; as `likelihood`.
     Source: Burda et al. (2016), equation 8.
     """
     if num_samples < 1:
         raise ValueError(f"num_samples is {num_samples}; give 1 or more.")
     parts = []
-    for some in x.split(max(1, 2000 // num_samples)):  # about 2,000 codes at a time
+    for some in x.split(max(1, 2000 // num_samples)):
         mu, L = (v.repeat_interleave(num_samples, 0) for v in vae.encode_full(some))
         eps = torch.randn(
             mu.shape, generator=generator, dtype=mu.dtype, device=mu.device

@@ -17,7 +17,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     Source: Gatys et al. (2015), equation 1.
     Differs: divided by H W, so that pictures of different sizes compare.
     """
-    if features.dim() != 4 or features[0, 0].numel() == 0:
+    if features.dim() != 4 or features.numel() == 0:
         raise ValueError(
             f"features have shape {tuple(features.shape)}; give maps (B, C, H, W) "
             "with at least one position."

@@ -57,4 +57,4 @@ def _distance(scores: Tensor, target: float) -> Tensor:
             f"Scores have shape {tuple(scores.shape)}; a discriminator returns one or "
             "more for each picture, (B, ...)."
         )
-    return (scores - target).square().view(len(scores), -1).mean(dim=1)
+    return (scores - target).square().reshape(len(scores), -1).mean(dim=1)

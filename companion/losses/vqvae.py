@@ -93,7 +93,7 @@ def perplexity(codes: Tensor, num_codes: int) -> float:
     Raises: ValueError if there are no codes or one is outside 0..num_codes-1.
     """
     check_codes(codes, num_codes)
-    p = torch.bincount(codes.flatten(), minlength=num_codes).double()
+    p = torch.bincount(codes.flatten().cpu(), minlength=num_codes).double()
     p /= p.sum()
     return torch.special.entr(p).sum().exp().item()
 

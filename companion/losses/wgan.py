@@ -38,7 +38,7 @@ def random_between(
             f"{tuple(x_fake.shape)}; give equally many of one shape."
         )
     shape = (len(x), *[1] * (x.dim() - 1))
-    eps = torch.rand(shape, generator=generator, device=x.device)
+    eps = torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device)
     return eps * x + (1 - eps) * x_fake
 
 
@@ -81,6 +81,6 @@ def wasserstein_1d(x: Tensor, y: Tensor) -> Tensor:
     x, y = x.sort().values, y.sort().values
     places = torch.cat([x, y]).sort().values
     at = places[:-1].detach()
-    F = torch.searchsorted(x.detach(), at, right=True) / len(x)
-    G = torch.searchsorted(y.detach(), at, right=True) / len(y)
+    F = torch.searchsorted(x.detach(), at, right=True).to(x) / len(x)
+    G = torch.searchsorted(y.detach(), at, right=True).to(y) / len(y)
     return ((F - G).abs() * places.diff()).sum()

@@ -45,7 +45,7 @@ def accuracy(logits: Tensor, y: Tensor) -> float:
     _check_labels("y", y, logits.shape[1])
     if len(y) != len(logits):
         raise ValueError(f"{len(logits)} rows of logits, {len(y)} labels; make equal.")
-    return (logits.argmax(dim=1) == y).double().mean().item()
+    return _share(logits.argmax(dim=1) == y)
 
 
 def confident_share(logits: Tensor, threshold: float = 0.9) -> float:
@@ -59,7 +59,7 @@ def confident_share(logits: Tensor, threshold: float = 0.9) -> float:
     if not 0 <= threshold < 1:
         raise ValueError(f"threshold is {threshold}; give a value from 0 to below 1.")
     p = logits.softmax(dim=1).amax(dim=1)
-    return (p > threshold).double().mean().item()
+    return _share(p > threshold)
 
 
 def confusion_matrix(y: Tensor, y_hat: Tensor, num_classes: int) -> Tensor:
@@ -104,6 +104,10 @@ def f1_scores(confusion: Tensor) -> Tensor:
     hits = counts.diagonal()
     # 2 TP / (2 TP + FP + FN): row sum = TP + FN, column sum = TP + FP.
     return 2 * hits / (counts.sum(dim=0) + counts.sum(dim=1))
+
+
+def _share(hits: Tensor) -> float:
+    return hits.cpu().double().mean().item()  # Apple's GPU has no float64
 
 
 def _check_logits(logits: Tensor) -> None:

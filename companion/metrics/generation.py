@@ -136,7 +136,7 @@ def class_coverage(y_real: Tensor, y_fake: Tensor, num_classes: int) -> float:
             f"All real images are of class {y_real[0].item()}, so that coverage means "
             "nothing; give images of several classes."
         )
-    return (fake[present] >= 0.5 * real[present]).double().mean().item()
+    return (fake[present] >= 0.5 * real[present]).float().mean().item()
 
 
 def _share_inside(points: Tensor, centres: Tensor, k: int) -> float:
@@ -152,7 +152,7 @@ def _share_inside(points: Tensor, centres: Tensor, k: int) -> float:
         (torch.cdist(block, centres) <= radii).any(dim=1)
         for block in _blocks(points, len(centres))
     ]
-    return torch.cat(inside).double().mean().item()
+    return torch.cat(inside).cpu().double().mean().item()
 
 
 def _blocks(x: Tensor, columns: int) -> Iterator[Tensor]:

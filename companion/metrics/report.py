@@ -101,6 +101,8 @@ def judge_report(
     if reference is not None:
         sets["reference"] = reference
     for name, x in sets.items():
+        _check_kind(name, x)
+    for name, x in sets.items():
         _check_images(name, x, like=fake)
         _check_number(name, len(x), halved=name == "real" and reference is None)
     generator = torch.Generator().manual_seed(seed)
@@ -149,10 +151,13 @@ def _shuffled(x: Tensor, generator: torch.Generator) -> Tensor:
     return x[torch.randperm(len(x), generator=generator).to(x.device)]
 
 
-def _check_images(name: str, x: Tensor, like: Tensor) -> None:
+def _check_kind(name: str, x: Tensor) -> None:
     if not isinstance(x, Tensor) or not x.is_floating_point():
         raise TypeError(f"{name} is {_kind(x)}; give float images in [0, 1].")
-    if x.dim() != 4 or x.shape[1:] != getattr(like, "shape", ())[1:] or len(x) == 0:
+
+
+def _check_images(name: str, x: Tensor, like: Tensor) -> None:
+    if x.dim() != 4 or x.shape[1:] != like.shape[1:] or len(x) == 0:
         raise ValueError(
             f"{name} has shape {tuple(x.shape)}; give images (N, C, H, W), real and "
             "fake of one size."

@@ -39,7 +39,8 @@ def ssim(x_hat: Tensor, x: Tensor) -> Tensor:
         )
     # In single precision a variance as difference of squares loses its digits.
     pairs = zip(
-        *(v.flatten(0, 1).double().cpu().numpy() for v in (x_hat, x)), strict=True
+        *(v.detach().cpu().double().flatten(0, 1).numpy() for v in (x_hat, x)),
+        strict=True,
     )
     similar = [
         structural_similarity(a, b, win_size=WINDOW, data_range=1.0, channel_axis=0)

@@ -76,7 +76,8 @@ def pca(x: Tensor, num_components: int) -> tuple[Tensor, Tensor]:
             f"give 1 to {flat.shape[1]}, and two or more images."
         )
     mean = flat.mean(dim=0)
-    _, vectors = torch.linalg.eigh(torch.cov(flat.T))  # smallest first
+    covariance = torch.atleast_2d(torch.cov(flat.T))
+    _, vectors = torch.linalg.eigh(covariance)  # smallest first
     return mean, vectors.flip(1)[:, :num_components]
 
 

@@ -12,6 +12,15 @@ def check_images(x: Tensor, image_shape: tuple[int, int, int]) -> None:
         )
 
 
+def check_lengths(name: str, value: Tensor, labels: Tensor) -> None:
+    """Raises: ValueError unless there is one label for each row of `value`."""
+    if len(value) != len(labels):
+        raise ValueError(
+            f"{name} has {len(value)} rows for {len(labels)} labels; give one label "
+            "each."
+        )
+
+
 def check_latent(z: Tensor, latent: int) -> None:
     """Raises: ValueError if z is not a batch of `latent` numbers each."""
     if z.dim() != 2 or z.shape[1] != latent:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from companion.models.blocks import check_images, check_latent
+from companion.models.blocks import check_images, check_latent, check_lengths
 from companion.models.gan import (
     DCGANDiscriminator,
     DCGANGenerator,
@@ -81,7 +81,7 @@ class ConditionalGenerator(Generator):
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         check_latent(z, self.latent)
         labels = label_vectors(y, self.num_classes)
-        _check_lengths("z", z, labels)
+        check_lengths("z", z, labels)
         return self.logits(z, labels).sigmoid()
 
     def sample(
@@ -101,7 +101,7 @@ class ConditionalGenerator(Generator):
         z = self.noise(n, generator=generator)
         if y is None:
             y = self.turns(n).to(z.device)
-        _check_lengths("z", z, y)
+        check_lengths("z", z, y)
         with evaluating(self):
             pairs = zip(z.split(500), y.split(500), strict=True)
             return torch.cat([self(*pair) for pair in pairs])
@@ -131,7 +131,7 @@ class ConditionalDiscriminator(Discriminator):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         check_images(x, self.image_shape)
         labels = label_vectors(y, self.num_classes)
-        _check_lengths("x", x, labels)
+        check_lengths("x", x, labels)
         return self.logits(2 * x - 1, labels)
 
 
@@ -278,11 +278,3 @@ def _checked_classes(num_classes: int | Sequence[int]) -> tuple[int, ...]:
             "each attribute."
         )
     return classes
-
-
-def _check_lengths(name: str, value: Tensor, labels: Tensor) -> None:
-    if len(value) != len(labels):
-        raise ValueError(
-            f"{name} has {len(value)} rows for {len(labels)} labels; give one label "
-            "each."
-        )

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from companion.models.blocks import check_images
+
 
 class Classifier(nn.Module):
     """Three times convolution, pooling, ReLU; then two linear layers: logits.
@@ -66,11 +68,7 @@ class Classifier(nn.Module):
         Shapes: x (B, in_channels, size, size) -> (B, hidden), values >= 0.
         Raises: ValueError if x is not a batch of images of the network's shape.
         """
-        if x.shape[1:] != self.image_shape:
-            raise ValueError(
-                f"x has shape {tuple(x.shape)}; this network takes "
-                f"(B, {', '.join(map(str, self.image_shape))})."
-            )
+        check_images(x, self.image_shape)
         maps = self.convolutions(x)  # (B, widths[-1], side, side)
         return torch.relu(self.hidden(self.dropout(maps.flatten(1))))
 

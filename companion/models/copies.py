@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.models.gan import Discriminator, Generator
+from companion.runtime import evaluating
 
 
 class LinearCopies(nn.Module):
@@ -52,9 +53,20 @@ class MLPGenerators(Generator):
     ):
         super().__init__(image_shape, latent)
         sizes = [latent, *hidden, prod(image_shape)]
+        self.copies = copies
         self.net = nn.Sequential(
             *_layers(copies, sizes), nn.Unflatten(1, self.image_shape)
         )
+
+    def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
+        """n images, equally many of each copy, in one pass: (n, *image_shape).
+
+        Raises: ValueError if n is below 1 or no multiple of the number of copies.
+        """
+        if n % self.copies:
+            raise ValueError(f"n is {n}; ask for a multiple of {self.copies} copies.")
+        with evaluating(self):
+            return self(self.noise(n, generator=generator))
 
 
 class MLPDiscriminators(Discriminator):

@@ -6,7 +6,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from companion.models.blocks import check_images, check_latent
+from companion.models.blocks import check_images, check_latent, check_lengths
 
 
 class ConditionalVAE(nn.Module):
@@ -65,14 +65,16 @@ class ConditionalVAE(nn.Module):
             raise TypeError(
                 f"y has dtype {y.dtype}; convert class numbers by y.long()."
             )
-        if y.dim() != 1 or len(y) == 0 or y.min() < 0 or y.max() >= self.num_classes:
+        if y.dim() != 1 or len(y) == 0:
+            raise ValueError(f"y has shape {tuple(y.shape)}; give class numbers (B,).")
+        if y.min() < 0 or y.max() >= self.num_classes:
             raise ValueError(
-                f"y has shape {tuple(y.shape)}; give (B,) class numbers from 0 to "
-                f"{self.num_classes - 1}."
+                f"y has labels from {y.min()} to {y.max()}; {self.num_classes} classes "
+                f"are numbered 0 to {self.num_classes - 1}."
             )
         return Given(self, y)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample(
         self,
         n: int,
@@ -110,7 +112,7 @@ class Given:
         Raises: ValueError if x is not a batch of images, one for each label.
         """
         check_images(x, self.vae.image_shape)
-        self._check_length("x", x)
+        check_lengths("x", x, self.y)
         h = self.vae.from_image(x) + self.vae.label_to_encoder(self.y)
         h = h.relu()
         return self.vae.to_mu(h), self.vae.to_log_var(h)
@@ -121,13 +123,6 @@ class Given:
         Raises: ValueError if z is not (B, latent), one code for each label.
         """
         check_latent(z, self.vae.latent)
-        self._check_length("z", z)
+        check_lengths("z", z, self.y)
         h = self.vae.from_code(z) + self.vae.label_to_decoder(self.y)
         return self.vae.to_image(h.relu())
-
-    def _check_length(self, name: str, value: Tensor) -> None:
-        if len(value) != len(self.y):
-            raise ValueError(
-                f"{name} has {len(value)} rows for {len(self.y)} labels; "
-                "give one label each."
-            )

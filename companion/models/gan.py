@@ -220,21 +220,34 @@ class DCGANDiscriminator(Discriminator):
         self.to(memory_format=torch.channels_last)
 
 
+_DCGAN_LAYERS = (
+    nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm1d, nn.BatchNorm2d
+)  # fmt: skip
+
+
 @torch.no_grad()
 def init_dcgan(network: nn.Module, std: float = 0.02) -> None:
     """Weights from N(0, std^2), biases 0; scales of batch normalisation N(1, std^2).
 
-    Raises: ValueError if std is not above 0.
+    Raises: ValueError if std is not above 0; TypeError, before any change, if a layer
+        has weights of another kind, such as copies side by side or normalised ones,
+        or weights that are zero on purpose, as those of labels.
     Source: Radford et al. (2016), section 4; the scales: the authors' code.
     """
     if not std > 0:
         raise ValueError(f"std is {std}; a standard deviation is above 0.")
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            module.weight.normal_(0.0, std)
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.weight.normal_(1.0, std)
-        if isinstance(getattr(module, "bias", None), nn.Parameter):
+    layers = [m for m in network.modules() if list(m.parameters(recurse=False))]
+    for module in layers:
+        if type(module) not in _DCGAN_LAYERS or not module.weight.any():
+            raise TypeError(
+                f"{type(network).__name__} has a layer {type(module).__name__} of "
+                "another kind, or all zero, for which DCGAN has no rule; leave the "
+                "network as PyTorch made it."
+            )
+    for module in layers:
+        mean = 1.0 if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) else 0.0
+        module.weight.normal_(mean, std)
+        if module.bias is not None:
             module.bias.zero_()
 
 

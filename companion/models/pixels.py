@@ -40,7 +40,7 @@ class PixelModel(nn.Module):
     def logit(self, context: Any, x: Tensor, i: int, j: int) -> Tensor:
         raise NotImplementedError
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample(
         self,
         n: int,

@@ -157,13 +157,16 @@ def set_forget_bias(lstm: nn.Module, value: float) -> None:
 
     torch adds two biases; the first takes the value, the second becomes zero.
 
-    Raises: TypeError if the module is no LSTM or LSTM cell.
+    Raises: TypeError if the module is no LSTM or LSTM cell; ValueError if it has no
+        biases.
     Source: Gers et al. (2000), section 4; Jozefowicz et al. (2015).
     """
     if not isinstance(lstm, nn.LSTM | nn.LSTMCell | LSTMCell):
         raise TypeError(
             f"{type(lstm).__name__} has no forget gate; give an LSTM or LSTMCell."
         )
+    if not any(name.startswith("bias") for name, _ in lstm.named_parameters()):
+        raise ValueError("The LSTM has no biases; make it with bias=True.")
     forget = slice(lstm.hidden_size, 2 * lstm.hidden_size)  # i, f, g, o
     for name, bias in lstm.named_parameters():
         if name.startswith("bias_ih"):
@@ -181,16 +184,16 @@ def spread_memories(lstm: nn.LSTM, longest: int) -> None:
     much as is forgotten. Recurrent weights are orthogonal; those of the input are
     N(0, 1), for inputs of few numbers.
 
-    Raises: TypeError if the module is no nn.LSTM; ValueError for more than one layer
-        or longest below 1.
+    Raises: TypeError if the module is no nn.LSTM; ValueError if it has more than one
+        layer, reads both ways or has no biases, or longest is below 1.
     Source: Tallec and Ollivier (2018), section 2.
     """
     if not isinstance(lstm, nn.LSTM):
         raise TypeError(f"{type(lstm).__name__} is no nn.LSTM; give one.")
-    if lstm.num_layers != 1 or longest < 1:
+    if lstm.num_layers != 1 or lstm.bidirectional or not lstm.bias or longest < 1:
         raise ValueError(
-            f"The LSTM has {lstm.num_layers} layers and longest is {longest}; give one "
-            "layer, and 1 step or more."
+            f"The network is {lstm} and longest is {longest}; give one layer with "
+            "biases that reads one way, and 1 step or more."
         )
     n = lstm.hidden_size
     log_t = torch.empty(n).uniform_(1, longest).log()

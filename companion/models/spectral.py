@@ -52,9 +52,16 @@ def spectral_norm(network: nn.Module) -> nn.Module:
 
     Make the network's optimiser afterwards. Returns the network.
 
-    Raises: ValueError if there is no such layer, or it is normalised already.
+    Raises: ValueError if there is no such layer, one is normalised already or has no
+        weight but zeros, which cannot be divided by their largest singular value, or
+        for a transposed convolution, whose kernel lies the other way.
     Source: Miyato et al. (2018).
     """
+    if any(isinstance(module, nn.ConvTranspose2d) for module in network.modules()):
+        raise ValueError(
+            f"{type(network).__name__} has a transposed convolution; normalise a "
+            "network without, such as a discriminator."
+        )
     layers = [
         module
         for module in network.modules()
@@ -65,6 +72,11 @@ def spectral_norm(network: nn.Module) -> nn.Module:
             f"{type(network).__name__} has {len(layers)} linear and convolutional "
             "layers; give a network with some, and none normalised before."
         )
+    for name, layer in network.named_modules():
+        if layer in layers and not layer.weight.any():
+            raise ValueError(
+                f"The weight of layer {name!r} is zero; give it other values first."
+            )
     for layer in layers:
         norm = SpectralNorm(layer.weight, isinstance(layer, LinearCopies))
         parametrize.register_parametrization(layer, "weight", norm)

@@ -1,7 +1,6 @@
 """Networks that look at pictures for texture and style, and the canvas they paint."""
 
 import math
-import pickle
 from pathlib import Path
 
 import torch
@@ -26,34 +25,34 @@ class Palette(nn.Module):
 
     def __init__(self, picture: Tensor):
         super().__init__()
-        _check_picture(picture)
-        colors = picture.detach().transpose(0, 1).flatten(1)  # (3, B H W)
-        mean = colors.mean(dim=1, keepdim=True)
-        covariance = (colors - mean) @ (colors - mean).T / colors.shape[1]
-        variance, axes = torch.linalg.eigh(covariance)
+        mean, variance, axes = _colors(picture)
         # A direction in which the picture does not vary must not be blown up.
         std = variance.clamp(min=1e-3).sqrt()
-        self.register_buffer("mean", mean[:, :, None])  # (3, 1, 1)
+        self.register_buffer("mean", mean)
         self.register_buffer("to_white", axes @ (axes / std).T)
         self.register_buffer("to_color", axes @ (axes * std).T)
 
     def whiten(self, x: Tensor) -> Tensor:
         """Shapes: x (B, 3, H, W) -> (B, 3, H, W)."""
-        return torch.einsum("cd,bdhw->bchw", self.to_white, x - self.mean)
+        return _mixed(self.to_white, x - self.mean)
 
     def paint(self, u: Tensor) -> Tensor:
         """The inverse of `whiten`. Shapes: u (B, 3, H, W) -> (B, 3, H, W)."""
-        return torch.einsum("cd,bdhw->bchw", self.to_color, u) + self.mean
+        return _mixed(self.to_color, u) + self.mean
 
 
 def match_colors(content: Tensor, style: Tensor) -> Tensor:
     """The content with the mean and covariance of the style's colours.
 
+    Directions of colour in which the content hardly varies are not stretched.
+
     Shapes: content, style (B, 3, H, W) -> content's; may leave [0, 1].
     Raises: ValueError for other shapes.
     Source: Gatys et al. (2016b), "Preserving color in neural artistic style transfer".
     """
-    return Palette(style).paint(Palette(content).whiten(content))
+    mean, variance, axes = _colors(style)
+    to_color = axes @ (axes * variance.clamp(min=0).sqrt()).T
+    return _mixed(to_color, Palette(content).whiten(content)) + mean
 
 
 class Canvas(nn.Module):
@@ -120,11 +119,14 @@ class RandomFilters(nn.Module):
         self.register_buffer("weight", weight)
         tap = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]).to(style) / 16
         self.register_buffer("blur", torch.outer(tap, tap).expand(3, 1, 5, 5).clone())
-        self.rms = [1.0] * scales
         with torch.no_grad():
-            self.rms = [_rms(f, dim=(0, 2, 3)) for f in self(style)]
+            for scale, f in enumerate(self._maps(style)):
+                self.register_buffer(f"rms_{scale}", _rms(f, dim=(0, 2, 3)))
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        return _over_rms(self, self._maps(x))
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
         _check_picture(x)
         smallest = math.ceil(min(x.shape[2:]) / 2 ** (self.scales - 1))
         if smallest <= max(self.pad, 2):
@@ -138,7 +140,7 @@ class RandomFilters(nn.Module):
             if scale > 0:
                 x = F.conv2d(_reflect(x, 2), self.blur, stride=2, groups=3)
             y = F.conv2d(_reflect(x, self.pad), self.weight)
-            maps.append(F.relu(y) / self.rms[scale])
+            maps.append(F.relu(y))
         return maps
 
 
@@ -162,11 +164,14 @@ class SqueezeNetFeatures(nn.Module):
         self.network = _squeezenet(path).to(style.device)
         self.register_buffer("mean", style.new_tensor(IMAGENET_MEAN)[:, None, None])
         self.register_buffer("std", style.new_tensor(IMAGENET_STD)[:, None, None])
-        self.rms = [1.0] * len(self.layers)
         with torch.no_grad():
-            self.rms = [_rms(f, dim=(0, 1, 2, 3)) for f in self(style)]
+            for layer, f in enumerate(self._maps(style)):
+                self.register_buffer(f"rms_{layer}", _rms(f, dim=(0, 1, 2, 3)))
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        return _over_rms(self, self._maps(x))
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
         _check_picture(x)
         if min(x.shape[2:]) < 32:
             raise ValueError(
@@ -176,7 +181,7 @@ class SqueezeNetFeatures(nn.Module):
         for number, module in enumerate(self.network):
             x = module(x)
             if number in self.layers:
-                maps.append(x / self.rms[len(maps)])
+                maps.append(x)
         return maps
 
 
@@ -198,7 +203,7 @@ def _squeezenet(path: str | Path | None) -> nn.Sequential:
             if not name.startswith("classifier.")
         }
         features.load_state_dict(state)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError) as error:
+    except Exception as error:  # whatever damaged bytes make of torch's reader
         raise ValueError(
             f"{path} is damaged or holds another network's weights; give "
             f"torchvision's {SQUEEZENET}."
@@ -209,6 +214,19 @@ def _squeezenet(path: str | Path | None) -> nn.Sequential:
     return features.eval().requires_grad_(False)
 
 
+def _colors(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (3, 1, 1), variances (3,) along the axes of colour, and these (3, 3)."""
+    _check_picture(picture)
+    colors = picture.detach().transpose(0, 1).flatten(1)  # (3, B H W)
+    mean = colors.mean(dim=1, keepdim=True)
+    covariance = (colors - mean) @ (colors - mean).T / colors.shape[1]
+    return mean[:, :, None], *torch.linalg.eigh(covariance)
+
+
+def _mixed(matrix: Tensor, x: Tensor) -> Tensor:
+    return torch.einsum("cd,bdhw->bchw", matrix, x)
+
+
 def _reflect(x: Tensor, pad: int) -> Tensor:
     return F.pad(x, (pad, pad, pad, pad), mode="reflect")
 
@@ -217,6 +235,10 @@ def _rms(f: Tensor, dim: tuple[int, ...]) -> Tensor:
     # A map that is zero on the style stays as it is.
     rms = f.square().mean(dim=dim, keepdim=True).sqrt()
     return torch.where(rms > 1e-6, rms, torch.ones_like(rms))
+
+
+def _over_rms(network: nn.Module, maps: list[Tensor]) -> list[Tensor]:
+    return [f / getattr(network, f"rms_{k}") for k, f in enumerate(maps)]
 
 
 def _check_picture(x: Tensor) -> None:

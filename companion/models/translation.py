@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from companion.convolution import receptive_field
 from companion.models.gan import checked_widths
 
 
@@ -121,12 +122,8 @@ class PatchDiscriminator(nn.Module):
     @property
     def receptive_field(self) -> int:
         """Pixels a side on which one logit depends."""
-        field, step = 1, 1
-        for layer in self.net:
-            if isinstance(layer, nn.Conv2d):
-                field += (layer.kernel_size[0] - 1) * step
-                step *= layer.stride[0]
-        return field
+        layers = [layer for layer in self.net if isinstance(layer, nn.Conv2d)]
+        return receptive_field((m.kernel_size[0], m.stride[0]) for m in layers)
 
     def forward(self, x: Tensor) -> Tensor:
         check_pictures(x, self.in_channels, self.smallest_side)

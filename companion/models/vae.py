@@ -52,7 +52,7 @@ class VAE(nn.Module):
         check_latent(z, self.latent)
         return self.decoder(z)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """n images of the mean of p(x|z), z ~ N(0, I): (n, *image_shape) in [0, 1].
 

@@ -213,9 +213,9 @@ class CodePrior(nn.Module):
             )
         return self.to_logits(self._look(self._padded(codes)) + self.place)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def probabilities(self, codes: Tensor, t: int) -> Tensor:
-        """p(code at place t | codes at the places before), (N, num_codes).
+        """p(code at place t | codes at the places before), (N, num_codes), on the CPU.
 
         Only what the kernel sees from place t is computed.
 
@@ -228,7 +228,7 @@ class CodePrior(nn.Module):
         padded = self._padded(known.view(-1, *self.grid))
         h = self._look(padded[:, :, i : i + k, j : j + k])  # (N, width, 1, 1)
         logits = self.to_logits(h + self.place[:, :, i : i + 1, j : j + 1])
-        return logits[:, :, 0, 0].double().softmax(dim=1)
+        return logits[:, :, 0, 0].cpu().double().softmax(dim=1)
 
     def _padded(self, codes: Tensor) -> Tensor:
         h = self.embedding(codes).permute(0, 3, 1, 2)  # (B, width / 2, h, w)
@@ -237,7 +237,7 @@ class CodePrior(nn.Module):
     def _look(self, padded: Tensor) -> Tensor:
         return F.conv2d(padded, self.look.weight * self.mask, self.look.bias)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator | None = None) -> Tensor:
         """n maps of codes, (n, h, w), drawn place by place.
 
@@ -248,6 +248,6 @@ class CodePrior(nn.Module):
         device = self.place.device
         codes = torch.zeros(n, self.length, dtype=torch.int64, device=device)
         for t in range(self.length):
-            p = self.probabilities(codes, t)
+            p = self.probabilities(codes, t).float().to(device)
             codes[:, t] = torch.multinomial(p, 1, generator=generator)[:, 0]
         return codes.view(n, *self.grid)

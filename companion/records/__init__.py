@@ -76,6 +76,7 @@ def write_record(
     values: Mapping[str, Any],
     *,
     command: str,
+    device: torch.device,
     data: str,
     steps: int,
     seconds: float,
@@ -83,15 +84,15 @@ def write_record(
 ) -> None:
     """Keep a benchmark's result with what it needs to be repeated.
 
-    `values` and the arguments go to companion/records/NAME.json together with the
-    commit, device, threads, torch version and date.
+    `values` and the arguments, `device` as the one that did the work, go to
+    companion/records/NAME.json together with the commit, threads, torch version and
+    date.
 
     Raises: ValueError for a bad name or no values.
     """
     _check_name(name)
     if not values:
         raise ValueError("There is nothing to record; give {name: value}.")
-    cuda = torch.cuda.is_available()
     content = {
         "values": dict(values),
         "command": command,
@@ -99,7 +100,9 @@ def write_record(
         "steps": steps,
         "seconds": round(seconds, 1),
         "commit": _commit(),
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "device": (
+            torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        ),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "date": datetime.now(timezone.utc).date().isoformat(),

@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 from companion.runtime import save_file
 
 FORMAT = "learning-to-draw checkpoint"
-VERSION = 1
+VERSION = 2
 
 
 def check_target(path: str | Path) -> None:
@@ -46,6 +47,7 @@ def save_checkpoint(
         "version": VERSION,
         "trainer": type(trainer).__name__,
         "batches_per_epoch": len(batches),
+        "kinds": _kinds(_parts(trainer)),
         "parts": {name: part.state_dict() for name, part in _parts(trainer).items()},
         "batches": batches.state_dict() if hasattr(batches, "state_dict") else None,
         "history": dict(history),
@@ -62,7 +64,7 @@ def load_checkpoint(
     None if there is no such file. Everything is checked before anything changes.
 
     Raises: ValueError if the file is damaged, of another format or version, or of
-        another run (trainer, network, number of batches).
+        another run (trainer, network, optimiser, batches).
     """
     path = Path(path)
     if not path.exists():
@@ -85,6 +87,11 @@ def load_checkpoint(
             f"{path} holds {sorted(content['parts'])}, "
             f"this trainer has {sorted(parts)}: {remedy}"
         )
+    for name, kind in _kinds(parts).items():
+        if content["kinds"][name] != kind:
+            raise ValueError(
+                f"{path}: {name!r} was {content['kinds'][name]}, is {kind}: {remedy}"
+            )
     for name, part in parts.items():
         if isinstance(part, nn.Module):
             ours, saved = _shapes(part.state_dict()), _shapes(content["parts"][name])
@@ -93,10 +100,15 @@ def load_checkpoint(
                 raise ValueError(
                     f"{path}: network {name!r} differs in {sorted(differing)}: {remedy}"
                 )
+    if content["batches"] is not None:
+        if not hasattr(batches, "load_state_dict"):
+            raise ValueError(
+                f"{path} holds the order of its batches, and a "
+                f"{type(batches).__name__} cannot take it up: {remedy}"
+            )
+        batches.load_state_dict(content["batches"])  # which checks first
     for name, part in parts.items():
         part.load_state_dict(content["parts"][name])
-    if content["batches"] is not None:
-        batches.load_state_dict(content["batches"])
     _set_random_state(content["random"])
     return content["history"]
 
@@ -105,6 +117,16 @@ def _parts(trainer: object) -> dict[str, Any]:
     if hasattr(trainer, "state_dict"):
         return {"trainer": trainer}
     return {n: v for n, v in vars(trainer).items() if hasattr(v, "state_dict")}
+
+
+def _kinds(parts: Mapping[str, Any]) -> dict[str, str]:
+    """What each part is; of an optimiser also how many tensors its groups hold."""
+    kinds = {}
+    for name, part in parts.items():
+        kinds[name] = type(part).__name__
+        if isinstance(part, Optimizer):
+            kinds[name] += f" {[len(g['params']) for g in part.param_groups]}"
+    return kinds
 
 
 def _read(path: Path) -> dict[str, Any]:

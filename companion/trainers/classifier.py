@@ -5,7 +5,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import cross_entropy, l1_penalty
-from companion.trainers.parts import advance, train_mode
+from companion.losses.classification import check_smoothing
+from companion.trainers.parts import advance, check_weights, train_mode
 
 
 class ClassifierTrainer:
@@ -14,7 +15,7 @@ class ClassifierTrainer:
     `schedule`, a torch learning-rate scheduler, advances once a step. `l1` weighs
     the sum of absolute weights; an L2 penalty is the optimiser's weight_decay.
 
-    Raises: ValueError if l1 is negative.
+    Raises: ValueError if l1 is negative or label_smoothing outside [0, 1).
     """
 
     def __init__(
@@ -26,8 +27,8 @@ class ClassifierTrainer:
         l1: float = 0.0,
         label_smoothing: float = 0.0,
     ):
-        if l1 < 0:
-            raise ValueError(f"l1 is {l1}; a penalty's weight is 0 or more.")
+        check_weights(l1=l1)
+        check_smoothing(label_smoothing)
         self.model, self.opt, self.schedule = model, opt, schedule
         self.l1, self.label_smoothing = l1, label_smoothing
 

@@ -124,7 +124,7 @@ def fit(
 
     With `resume=True` a run continues from `checkpoint` if the file exists. Resumed
     at an epoch's end it equals the uninterrupted run, bit for bit on a CPU with the
-    same threads.
+    same threads, if all random numbers come from torch's own generator or `Batches`.
 
     Raises: ValueError for a wrong length, an empty `batches`, a clash of names, or a
         checkpoint of another run; TypeError for a term that is no scalar tensor;

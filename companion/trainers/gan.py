@@ -6,11 +6,18 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import discriminator_loss, non_saturating_loss, r1_penalty
-from companion.trainers.parts import StepCount, advance, check_optimizer, train_mode
+from companion.trainers.parts import (
+    StepCount,
+    advance,
+    check_optimizer,
+    check_weights,
+    train_mode,
+)
 
 
 class GANTrainer:
@@ -28,7 +35,7 @@ class GANTrainer:
 
     Raises: ValueError if G and D have different image shapes or classes, an optimiser
         does not hold exactly its own network's parameters, r1 is negative, r1_every
-        below 1.
+        below 1, or D has batch normalisation and r1 is above 0.
     Source: Goodfellow et al. (2014), algorithm 1, with one update of D a step; with
         labels: Mirza and Osindero (2014), equation 2; R1:
         Mescheder et al. (2018); lazily: Karras et al. (2020); `augment`: Zhao et
@@ -52,11 +59,11 @@ class GANTrainer:
         schedule_D: LRScheduler | None = None,
     ):
         check_pair(G, D, opt_G, opt_D)
-        if r1 < 0 or r1_every < 1:
-            raise ValueError(
-                f"r1 is {r1} and r1_every {r1_every}; give a weight of 0 or more, and "
-                "1 step or more."
-            )
+        check_weights(r1=r1)
+        if r1_every < 1:
+            raise ValueError(f"r1_every is {r1_every}; give 1 step or more.")
+        if r1:
+            check_no_batch_norm(D)
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
         self.generator_loss = generator_loss
         self.r1, self.r1_every, self.steps = r1, r1_every, StepCount()
@@ -165,6 +172,15 @@ def check_pair(G: nn.Module, D: nn.Module, opt_G: Optimizer, opt_D: Optimizer) -
             )
     check_optimizer("opt_G", opt_G, G=G)
     check_optimizer("opt_D", opt_D, D=D)
+
+
+def check_no_batch_norm(D: nn.Module) -> None:
+    """Raises: ValueError if the gradient at one image would depend on the others."""
+    if any(isinstance(module, _BatchNorm) for module in D.modules()):
+        raise ValueError(
+            "D has batch normalisation: the gradient at one image would depend on "
+            "the others. Make it with batch_norm=False."
+        )
 
 
 def _unchanged(x: Tensor) -> Tensor:

@@ -34,6 +34,13 @@ def check_optimizer(name: str, opt: Optimizer, **networks: nn.Module) -> None:
         )
 
 
+def check_weights(**weights: float) -> None:
+    """Raises: ValueError naming the first weight that is negative or nan."""
+    for name, value in weights.items():
+        if not value >= 0:  # also true for nan
+            raise ValueError(f"{name} is {value}; give a weight of 0 or more.")
+
+
 class StepCount(nn.Module):
     """How many steps are done; checkpoints keep it."""
 

@@ -16,6 +16,7 @@ from companion.losses.style import (
 )
 from companion.models.style import Canvas, Palette
 from companion.trainers.fit import fit
+from companion.trainers.parts import check_weights
 
 
 class StyleTrainer:
@@ -40,13 +41,11 @@ class StyleTrainer:
         tv_weight: float = 0.005,
         range_weight: float = 10.0,
     ):
-        for name, value in (
-            ("content_weight", content_weight),
-            ("tv_weight", tv_weight),
-            ("range_weight", range_weight),
-        ):
-            if value < 0:
-                raise ValueError(f"{name} is {value}; a weight is 0 or more.")
+        check_weights(
+            content_weight=content_weight,
+            tv_weight=tv_weight,
+            range_weight=range_weight,
+        )
         self.canvas, self.network, self.opt = canvas, network, opt
         self.content_weight, self.tv_weight = content_weight, tv_weight
         self.range_weight = range_weight
@@ -131,6 +130,8 @@ def synthesize(
         trainer = StyleTrainer(
             canvas, make_network(small), lbfgs(canvas), tv_weight=tv_weight
         )
-        fit(trainer, [(small,)], steps=steps, progress=False)
+        history = fit(trainer, [(small,)], steps=steps, progress=False)
+        if history.interrupted:
+            raise KeyboardInterrupt  # an unfinished picture is none
         picture = canvas.picture()
     return picture

@@ -13,7 +13,12 @@ from companion.losses import (
     non_saturating_loss,
 )
 from companion.trainers.gan import frozen
-from companion.trainers.parts import advance, check_optimizer, train_mode
+from companion.trainers.parts import (
+    advance,
+    check_optimizer,
+    check_weights,
+    train_mode,
+)
 
 
 class TranslationTrainer:
@@ -76,7 +81,7 @@ class Pix2PixTrainer:
         check_optimizer("opt_G", opt_G, G=G)
         check_optimizer("opt_D", opt_D, D=D)
         _check_channels("D", D.in_channels, G.in_channels + G.out_channels)
-        _check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan)
+        check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan)
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
         self.lambda_l1, self.lambda_gan = lambda_l1, lambda_gan
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
@@ -113,8 +118,8 @@ class CycleGANTrainer:
 
     Raises: ValueError if the channels of the four networks do not fit, opt_G does not
         hold exactly the parameters of G and F, opt_D those of D_X and D_Y, or a weight
-        is negative; in `step`, before any update, for pictures of other channels,
-        numbers or sizes.
+        is negative; in `step`, before any update, for pictures of other channels or
+        a picture that does not come back in its own size.
     Source: Zhu et al. (2017), equation 3; identity: section 5.2.
     Differs: no pool of older fakes; L1 is a mean over pixels.
     """
@@ -144,7 +149,7 @@ class CycleGANTrainer:
                 f"lambda_identity is {lambda_identity}, but G turns {G.in_channels} "
                 f"channels into {G.out_channels}; give 0."
             )
-        _check_weights(lambda_cycle=lambda_cycle, lambda_identity=lambda_identity)
+        check_weights(lambda_cycle=lambda_cycle, lambda_identity=lambda_identity)
         self.G, self.F, self.D_X, self.D_Y = G, F, D_X, D_Y
         self.opt_G, self.opt_D = opt_G, opt_D
         self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity
@@ -186,9 +191,3 @@ def _check_channels(name: str, given: int, needed: int) -> None:
             f"{name} takes {given} channels, but will be given {needed}; make it with "
             f"in_channels={needed}."
         )
-
-
-def _check_weights(**weights: float) -> None:
-    for name, value in weights.items():
-        if not value >= 0:  # also true for nan
-            raise ValueError(f"{name} is {value}; give a weight of 0 or more.")

@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import bernoulli_nll, negative_elbo
-from companion.trainers.parts import advance, train_mode
+from companion.trainers.parts import advance, check_weights, train_mode
 
 
 class VAETrainer:
@@ -32,8 +32,7 @@ class VAETrainer:
         objective: Callable[..., dict[str, Tensor]] = negative_elbo,
         schedule: LRScheduler | None = None,
     ):
-        if beta < 0:
-            raise ValueError(f"beta is {beta}; the KL's weight is 0 or more.")
+        check_weights(beta=beta)
         self.vae, self.opt, self.beta = vae, opt, beta
         self.likelihood, self.objective = likelihood, objective
         self.schedule = schedule

@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.vqvae import vq_loss
-from companion.trainers.parts import advance, train_mode
+from companion.trainers.parts import advance, check_weights, train_mode
 
 
 class VQVAETrainer:
@@ -31,10 +31,10 @@ class VQVAETrainer:
         revive_every: int = 50,
         schedule: LRScheduler | None = None,
     ):
-        if commitment < 0 or revive_every < 0:
+        check_weights(commitment=commitment)
+        if revive_every < 0:
             raise ValueError(
-                f"commitment is {commitment} and revive_every {revive_every}; "
-                "both are 0 or more."
+                f"revive_every is {revive_every}; give a number, 0 for never."
             )
         self.vqvae, self.opt, self.schedule = vqvae, opt, schedule
         self.commitment, self.revive_every = commitment, revive_every

@@ -2,12 +2,16 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from companion.losses import critic_loss, gradient_penalty, random_between
-from companion.trainers.gan import WeightAverage, check_pair, frozen
-from companion.trainers.parts import StepCount, train_mode
+from companion.trainers.gan import (
+    WeightAverage,
+    check_no_batch_norm,
+    check_pair,
+    frozen,
+)
+from companion.trainers.parts import StepCount, check_weights, train_mode
 
 
 class _CriticTrainer:
@@ -125,15 +129,8 @@ class WGANGPTrainer(_CriticTrainer):
         average: WeightAverage | None = None,
     ):
         super().__init__(G, D, opt_G, opt_D, n_critic=n_critic, average=average)
-        if not lambda_gp >= 0:
-            raise ValueError(
-                f"lambda_gp is {lambda_gp}; the penalty's weight is 0 or more."
-            )
-        if any(isinstance(module, _BatchNorm) for module in D.modules()):
-            raise ValueError(
-                "D has batch normalisation: the gradient at one image would depend on "
-                "the others. Make it with batch_norm=False."
-            )
+        check_weights(lambda_gp=lambda_gp)
+        check_no_batch_norm(D)
         self.lambda_gp = lambda_gp
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
