@@ -119,14 +119,9 @@ class RandomFilters(nn.Module):
         self.register_buffer("weight", weight)
         tap = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]).to(style) / 16
         self.register_buffer("blur", torch.outer(tap, tap).expand(3, 1, 5, 5).clone())
-        with torch.no_grad():
-            for scale, f in enumerate(self._maps(style)):
-                self.register_buffer(f"rms_{scale}", _rms(f, dim=(0, 2, 3)))
+        _keep_rms(self, style, scales, dim=(0, 2, 3))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return _over_rms(self, self._maps(x))
-
-    def _maps(self, x: Tensor) -> list[Tensor]:
         _check_picture(x)
         smallest = math.ceil(min(x.shape[2:]) / 2 ** (self.scales - 1))
         if smallest <= max(self.pad, 2):
@@ -140,7 +135,7 @@ class RandomFilters(nn.Module):
             if scale > 0:
                 x = F.conv2d(_reflect(x, 2), self.blur, stride=2, groups=3)
             y = F.conv2d(_reflect(x, self.pad), self.weight)
-            maps.append(F.relu(y))
+            maps.append(F.relu(y) / self.get_buffer(f"rms_{scale}"))
         return maps
 
 
@@ -164,14 +159,9 @@ class SqueezeNetFeatures(nn.Module):
         self.network = _squeezenet(path).to(style.device)
         self.register_buffer("mean", style.new_tensor(IMAGENET_MEAN)[:, None, None])
         self.register_buffer("std", style.new_tensor(IMAGENET_STD)[:, None, None])
-        with torch.no_grad():
-            for layer, f in enumerate(self._maps(style)):
-                self.register_buffer(f"rms_{layer}", _rms(f, dim=(0, 1, 2, 3)))
+        _keep_rms(self, style, len(self.layers), dim=(0, 1, 2, 3))
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return _over_rms(self, self._maps(x))
-
-    def _maps(self, x: Tensor) -> list[Tensor]:
         _check_picture(x)
         if min(x.shape[2:]) < 32:
             raise ValueError(
@@ -181,7 +171,7 @@ class SqueezeNetFeatures(nn.Module):
         for number, module in enumerate(self.network):
             x = module(x)
             if number in self.layers:
-                maps.append(x)
+                maps.append(x / self.get_buffer(f"rms_{len(maps)}"))
         return maps
 
 
@@ -231,14 +221,18 @@ def _reflect(x: Tensor, pad: int) -> Tensor:
     return F.pad(x, (pad, pad, pad, pad), mode="reflect")
 
 
-def _rms(f: Tensor, dim: tuple[int, ...]) -> Tensor:
-    # A map that is zero on the style stays as it is.
-    rms = f.square().mean(dim=dim, keepdim=True).sqrt()
-    return torch.where(rms > 1e-6, rms, torch.ones_like(rms))
-
-
-def _over_rms(network: nn.Module, maps: list[Tensor]) -> list[Tensor]:
-    return [f / getattr(network, f"rms_{k}") for k, f in enumerate(maps)]
+@torch.no_grad()
+def _keep_rms(
+    network: nn.Module, style: Tensor, number: int, dim: tuple[int, ...]
+) -> None:
+    """Measure the network's maps on the style: buffers "rms_0", "rms_1", ..."""
+    for k in range(number):
+        network.register_buffer(f"rms_{k}", torch.ones_like(style[0, 0, 0, 0]))
+    for k, f in enumerate(network(style)):
+        rms = f.square().mean(dim=dim, keepdim=True).sqrt()
+        # A map that is zero on the style stays as it is.
+        rms = torch.where(rms > 1e-6, rms, torch.ones_like(rms))
+        network.register_buffer(f"rms_{k}", rms)
 
 
 def _check_picture(x: Tensor) -> None:

@@ -13,7 +13,7 @@ class ClassifierTrainer:
     """Minimise the mean cross-entropy of a batch, one optimiser step at a time.
 
     `schedule`, a torch learning-rate scheduler, advances once a step. `l1` weighs
-    the sum of absolute weights; an L2 penalty is the optimiser's weight_decay.
+    the sum of absolute weights; decay of weights is the optimiser's weight_decay.
 
     Raises: ValueError if l1 is negative or label_smoothing outside [0, 1).
     """
