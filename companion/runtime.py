@@ -5,23 +5,27 @@ The only module that reads environment variables:
 COMPANION_DATA     folder of the full data sets (default: the user's cache)
 COMPANION_OFFLINE  "1": never download
 COMPANION_DEVICE   "cpu", "cuda" or "mps": insist on a device
-COMPANION_THREADS  CPU threads (default: 2, the number the pages were made with)
+COMPANION_THREADS  CPU threads (default: 1 or 2, whichever a short trial finds faster;
+                   the pages were made with 1)
 COMPANION_RECORDS  folder that receives what the chapters record (tests set it)
 """
 
 import os
 import random
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import numpy as np
 import torch
 from platformdirs import user_cache_dir
 from torch import nn
+from torch.nn import functional as F
 
-DEFAULT_THREADS = 2
+TRIAL_ROUNDS, TRIAL_CALLS = 5, 6  # about 20 ms on two free cores
 
 
 def setup(seed: int = 0) -> torch.device:
@@ -43,20 +47,47 @@ def setup(seed: int = 0) -> torch.device:
     torch.set_flush_denormal(True)
     device = _device()
     name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
+    threads = torch.get_num_threads()
     print(
         f"PyTorch {torch.__version__} on {name}, "
-        f"{torch.get_num_threads()} CPU threads, seed {seed}."
+        f"{threads} CPU thread{'s' * (threads > 1)}, seed {seed}."
     )
     return device
 
 
 def _threads() -> int:
-    text = os.environ.get("COMPANION_THREADS", str(DEFAULT_THREADS))
+    """The number that COMPANION_THREADS insists on, else the outcome of a trial."""
+    text = os.environ.get("COMPANION_THREADS")
+    if text is None:
+        return 2 if _two_are_faster() else 1
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(
             f"COMPANION_THREADS is {text!r}; set it to a whole number of 1 or more."
         )
     return int(text)
+
+
+def _two_are_faster() -> bool:
+    """Whether two threads beat one in every round of a short trial.
+
+    Two threads wait for each other after each operation. On free cores they gain a
+    third; beside another busy process one waits for its core, again and again, and a
+    training can take many times longer than with a single thread.
+    """
+    if (os.cpu_count() or 1) < 2:
+        return False
+    x, w = torch.zeros(16, 8, 28, 28), torch.zeros(16, 8, 3, 3)
+
+    def seconds(threads: int) -> float:
+        torch.set_num_threads(threads)
+        F.conv2d(x, w, padding=1)  # the first call of new threads is slow
+        start = time.perf_counter()
+        for _ in range(TRIAL_CALLS):
+            F.conv2d(x, w, padding=1)
+        return time.perf_counter() - start
+
+    seconds(2)
+    return all(seconds(2) < 0.9 * seconds(1) for _ in range(TRIAL_ROUNDS))
 
 
 def _device() -> torch.device:
@@ -91,7 +122,7 @@ def offline() -> bool:
 def records_dir() -> Path | None:
     """Where `record` leaves a copy of its numbers, or None."""
     folder = os.environ.get("COMPANION_RECORDS")
-    return Path(folder) if folder else None
+    return Path(folder).expanduser() if folder else None
 
 
 @contextmanager
@@ -109,15 +140,45 @@ def evaluating(*models: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+def random_state() -> dict[str, Any]:
+    """The state of torch's own generators, on every device."""
+    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    if torch.backends.mps.is_available():
+        state["mps"] = torch.mps.get_rng_state()
+    return state
+
+
+def set_random_state(state: Mapping[str, Any]) -> None:
+    """Put back what `random_state` returned, as far as this machine has the devices."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.device_count() == len(state["cuda"]):
+        torch.cuda.set_rng_state_all(state["cuda"])
+    if "mps" in state and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])
+
+
+@contextmanager
+def same_random_state() -> Iterator[None]:
+    """Whatever is drawn within, the numbers afterwards are as if nothing had been."""
+    state = random_state()
+    try:
+        yield
+    finally:
+        set_random_state(state)
+
+
 def save_file(path: str | Path, write: Callable[[Path], None]) -> None:
     """Write a file whole or not at all.
 
     `write(temporary)` fills a temporary file in the same folder, which then takes
-    the name `path`. If anything fails, the old file stays as it was.
+    the name `path`; a leading ~ is the home folder. If anything fails, the old file
+    stays as it was.
 
     Raises: OSError if the folder cannot be made or written, naming `path`.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

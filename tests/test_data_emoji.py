@@ -51,6 +51,18 @@ def test_no_variant_of_a_picture_in_two_splits(splits):
         assert not bases[a] & bases[b]
 
 
+def test_no_base_in_two_splits(data, splits):
+    bases = [set(split.base) for split in splits]
+    assert len(set.union(*bases)) == sum(map(len, bases))
+    assert 1 < len(data.test) / len(bases[2]) < 10  # variants, and not all of one base
+    light = [code.replace("1F3FB", "1F3FF") for code in splits[0].codes]
+    base = dict(zip(splits[0].codes, splits[0].base, strict=True))
+    tones = [(a, b) for a, b in zip(splits[0].codes, light, strict=True) if a != b]
+    pairs = [(base[a], base[b]) for a, b in tones if b in base]
+    assert len(pairs) > 100 and all(a == b for a, b in pairs)
+    assert data.train.take(5).to("cpu").base == data.train.base[:5]
+
+
 def test_no_picture_twice(splits):
     x = torch.cat([split.x for split in splits]).flatten(1)
     assert len(x.unique(dim=0)) == len(x)

@@ -1,15 +1,18 @@
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.nn import functional as F
 
 from companion.losses import (
     bernoulli_nll,
+    class_weights,
     cross_entropy,
     kl_to_standard_normal,
     l1_penalty,
     reparameterize,
 )
+from companion.losses.rnn import nll_through_time
 from companion.models.vae import MLPVAE
 
 
@@ -43,6 +46,63 @@ def test_cross_entropy_survives_huge_logits():
 def test_cross_entropy_refuses(logits, y, smoothing, error):
     with pytest.raises(error):
         cross_entropy(logits, y, smoothing)
+
+
+def test_weighted_cross_entropy_agrees_with_torch():
+    logits, y, weight = torch.randn(40, 7), torch.randint(7, (40,)), torch.rand(7)
+    expected = F.cross_entropy(logits, y, weight, reduction="none")
+    torch.testing.assert_close(cross_entropy(logits, y, weight=weight), expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_weight_of_three_is_an_image_shown_three_times(smoothing):
+    logits, y = torch.randn(9, 3), torch.arange(9) % 3
+    weighted = cross_entropy(logits, y, smoothing, weight=torch.tensor([1.0, 3, 1]))
+    times = torch.where(y == 1, 3, 1)
+    often = logits.repeat_interleave(times, 0), y.repeat_interleave(times)
+    torch.testing.assert_close(weighted.sum(), cross_entropy(*often, smoothing).sum())
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 1), ()])
+def test_weights_must_be_one_a_class(shape):
+    with pytest.raises(ValueError, match="weight has shape .* for 3 classes"):
+        cross_entropy(
+            torch.zeros(2, 3), torch.zeros(2).long(), weight=torch.ones(shape)
+        )
+
+
+@pytest.mark.parametrize("counts", [(5, 5), (1, 20, 300), (7,)])
+def test_class_weights_agree_with_scikit_learn(counts):
+    y = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    weight = class_weights(y, len(counts))
+    expected = compute_class_weight("balanced", classes=y.unique().numpy(), y=y.numpy())
+    torch.testing.assert_close(weight, torch.tensor(expected).float())
+    torch.testing.assert_close(weight[y].mean(), torch.tensor(1.0))
+
+
+def test_the_plain_mean_of_weighted_losses_is_the_mean_over_classes():
+    y = torch.tensor([0] * 90 + [1] * 9 + [2])
+    logits = torch.randn(100, 3)
+    loss = cross_entropy(logits, y, weight=class_weights(y, 3)).mean()
+    each = [cross_entropy(logits[y == k], y[y == k]).mean() for k in range(3)]
+    torch.testing.assert_close(loss, torch.stack(each).mean())
+
+
+def test_class_weights_of_an_absent_class_and_of_wrong_labels():
+    with pytest.raises(ValueError, match="no image of class 1, 3, .*4 classes"):
+        class_weights(torch.tensor([0, 2]), 4)
+    with pytest.raises(
+        ValueError, match="1 to 2; 2 classes are numbered 0 to 1.*y - 1"
+    ):
+        class_weights(torch.tensor([1, 2]), 2)
+
+
+def test_labels_counted_from_one_are_named_before_they_are_used():
+    message = r"y has labels from 1 to 3; 3 classes are numbered 0 to 2\..*y - 1"
+    with pytest.raises(ValueError, match=message):
+        cross_entropy(torch.randn(4, 3), torch.tensor([1, 2, 3, 1]))
+    with pytest.raises(ValueError, match=message):
+        nll_through_time(torch.randn(4, 5, 3), torch.tensor([1, 2, 3, 1]))
 
 
 def test_l1_counts_weights_only():

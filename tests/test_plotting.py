@@ -16,6 +16,8 @@ from companion.plotting import (
     plot_confusion,
     plot_curves,
     plot_history,
+    save_animation,
+    save_images,
     show_images,
     show_rows,
     show_source,
@@ -63,6 +65,43 @@ def test_images_are_drawn_unscaled_and_unsmoothed():
 def test_wrong_images_are_refused(x):
     with pytest.raises(ValueError):
         show_images(x)
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        show_images,
+        lambda x: show_rows({"a": x}),
+        lambda x: animate(x[:, None].expand(-1, 2, -1, -1, -1)),
+        lambda x: save_images("never.png", x),
+        lambda x: save_animation("never.gif", [x, x]),
+    ],
+)
+def test_each_wrong_range_has_its_own_remedy(show):
+    x = torch.rand(2, 1, 4, 4)
+    x[:, 0, 0], x[:, 0, 1] = 0, 1
+    cases = [
+        (2 * x - 1, ValueError, r"-1 to 1;.*\(x \+ 1\) / 2"),
+        (255 * x, ValueError, "0 to 255;.*x / 255"),
+        ((255 * x).byte(), TypeError, r"uint8.*x\.float\(\) / 255"),
+        (9 * x - 4, ValueError, r"-4 to 5;.*sigmoid"),
+    ]
+    for wrong, error, remedy in cases:
+        with pytest.raises(error, match=remedy):
+            show(wrong)
+
+
+@pytest.mark.parametrize("show", [show_images, lambda x: animate([x, x])])
+def test_an_array_is_refused_with_the_way_to_a_tensor(show):
+    with pytest.raises(TypeError, match="ndarray.*torch.from_numpy.*channels first"):
+        show(np.zeros((2, 1, 4, 4), np.float32))
+
+
+def test_bits_of_any_kind_are_drawn():
+    bits = torch.eye(2).view(1, 1, 2, 2)
+    for x in (bits, bits.bool(), bits.long()):
+        show_images(x)
+        assert drawn_arrays()[0][..., 0].tolist() == [[1, 0], [0, 1]]
 
 
 def test_titles_and_columns_must_fit():
@@ -137,6 +176,79 @@ def test_animation_in_colour_stands_in_a_grid(shell):
 def test_animation_needs_two_frames_and_time(count, fps):
     with pytest.raises(ValueError, match="2 or more"):
         animate(torch.rand(count, 1, 4, 4), fps)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".PNG"])
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (3, "RGB")])
+def test_saved_images_keep_each_pixel(tmp_path, suffix, channels, mode):
+    x = torch.randint(256, (5, channels, 4, 6)).float() / 255
+    path = tmp_path / f"new folder/grid{suffix}"
+    save_images(path, x, columns=3, scale=2)
+    with Image.open(path) as file:
+        assert file.mode == (mode if "png" in suffix.lower() else "RGB")
+        pixels = torch.tensor(np.array(file.convert("RGB")))
+    assert pixels.shape == (2 * (4 + 1 + 4), 2 * (6 + 1 + 6 + 1 + 6), 3)
+    assert torch.equal(pixels[::2, ::2], pixels[1::2, 1::2])
+    small = pixels[::2, ::2]
+    for i, image in enumerate(x):
+        top, left = i // 3 * 5, i % 3 * 7
+        found = small[top : top + 4, left : left + 6].permute(2, 0, 1)
+        assert torch.equal(found, (255 * image).round().byte().expand(3, -1, -1))
+    assert (small[4] == 255).all() and (small[:, 6] == 255).all()
+    assert (small[5:, 14:] == 255).all()  # the place without an image
+
+
+def test_one_saved_image_is_itself_and_the_home_folder_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_images("~/one.png", torch.eye(3)[None, None])
+    with Image.open(tmp_path / "one.png") as file:
+        assert np.array(file).tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_a_saved_animation_is_the_one_that_is_shown(tmp_path, shell, kind):
+    frames = torch.rand(4, 1, 8, 6).round()
+    path = tmp_path / f"moving.{kind}"
+    save_animation(path, frames, fps=4, width=12)
+    with Image.open(path) as file:
+        assert (file.format.lower(), file.n_frames, file.size) == (kind, 4, (12, 16))
+        for t, frame in enumerate(frames):
+            file.seek(t)
+            pixels = torch.tensor(np.array(file.convert("L"))[::2, ::2])
+            assert torch.equal(pixels, (frame[0] * 255).byte())
+    with capture_output() as captured:
+        animate(frames, fps=4, width=12)
+    shown = base64.b64decode(captured.outputs[0].data["image/gif"])
+    assert (path.read_bytes() == shown) == (kind == "gif")
+
+
+def test_a_webp_animation_keeps_more_than_256_colours(tmp_path):
+    frames = torch.randint(256, (2, 3, 20, 20)).float() / 255
+    save_animation(tmp_path / "a.webp", frames, width=20)
+    with Image.open(tmp_path / "a.webp") as file:
+        first = torch.tensor(np.array(file.convert("RGB"))).permute(2, 0, 1)
+    assert torch.equal(first, (255 * frames[0]).round().byte())
+
+
+def test_what_cannot_be_saved_leaves_the_old_file(tmp_path):
+    x = torch.rand(2, 1, 4, 4)
+    path = tmp_path / "a.png"
+    save_images(path, x)
+    before = path.read_bytes()
+    with pytest.raises(ValueError):
+        save_images(path, 2 * x + 1)
+    assert path.read_bytes() == before
+    with pytest.raises(OSError, match="a.png/b.png"):
+        save_images(path / "b.png", x)
+    with pytest.raises(OSError, match="a.png/b.gif"):
+        save_animation(path / "b.gif", x)
+    with pytest.raises(ValueError, match="a.jpg must end in .png or .webp"):
+        save_images(tmp_path / "a.jpg", x)
+    with pytest.raises(ValueError, match="a must end in .gif or .webp"):
+        save_animation(tmp_path / "a", x)
+    with pytest.raises(ValueError, match="scale is 0.5"):
+        save_images(path, x, scale=0.5)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_source_is_shown_without_docstrings_and_with_comments(shell):

@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from companion.runtime import data_dir, evaluating, offline, save_file, setup
+from companion.runtime import (
+    _two_are_faster,
+    data_dir,
+    evaluating,
+    offline,
+    random_state,
+    same_random_state,
+    save_file,
+    setup,
+)
 
 
 def test_same_seed_same_numbers(capsys):
@@ -25,6 +34,38 @@ def test_threads_and_device_follow_the_environment(monkeypatch):
     monkeypatch.setenv("COMPANION_DEVICE", "cpu")
     assert setup() == torch.device("cpu")
     assert torch.get_num_threads() == 1
+
+
+def test_a_trial_chooses_one_or_two_threads(monkeypatch, capsys):
+    monkeypatch.delenv("COMPANION_THREADS", raising=False)
+    monkeypatch.setenv("COMPANION_DEVICE", "cpu")
+    former = torch.get_num_threads()
+    state = random_state()["cpu"]
+    try:
+        for faster, threads in [(True, 2), (False, 1)]:
+            monkeypatch.setattr("companion.runtime._two_are_faster", lambda f=faster: f)
+            setup()
+            assert torch.get_num_threads() == threads
+            said = f"{threads} CPU thread{'s' if threads == 2 else ''}, seed 0."
+            assert said in capsys.readouterr().out
+        monkeypatch.undo()
+        torch.set_rng_state(state)
+        assert _two_are_faster() in (True, False)
+        assert torch.equal(torch.get_rng_state(), state), "it costs no random number"
+        monkeypatch.setattr("os.cpu_count", lambda: 1)
+        assert not _two_are_faster()
+    finally:
+        torch.set_num_threads(former)
+
+
+def test_random_numbers_go_on_as_if_nothing_had_been_drawn():
+    torch.manual_seed(4)
+    expected = torch.rand(3)
+    torch.manual_seed(4)
+    with pytest.raises(ValueError), same_random_state():
+        torch.rand(7)
+        raise ValueError
+    assert torch.equal(torch.rand(3), expected)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +117,12 @@ def test_save_keeps_the_old_file_when_writing_fails(tmp_path):
         save_file(path, half_written)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_expands_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_file("~/a/b", lambda temporary: temporary.write_text("x"))
+    assert (tmp_path / "a/b").read_text() == "x"
 
 
 def test_save_below_a_file(tmp_path):

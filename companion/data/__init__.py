@@ -9,6 +9,7 @@ from companion.data.augmentation import (
 )
 from companion.data.batches import Batches
 from companion.data.files import CorruptFileError, NotAvailableError
+from companion.data.folder import picture_folder
 from companion.data.mnist import (
     digits,
     embedded_in_mnist_train,
@@ -41,6 +42,7 @@ __all__ = [
     "flip",
     "lfw",
     "mnist_arrays",
+    "picture_folder",
     "salt_and_pepper",
     "tone_pairs",
 ]

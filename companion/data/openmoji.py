@@ -32,20 +32,23 @@ CREDIT = "OpenMoji, CC BY-SA 4.0"
 
 @dataclass(frozen=True, eq=False)
 class EmojiSplit(Split):
-    """Pictures with class, skin tone, name and code points.
+    """Pictures with class, skin tone, name, code points and base.
+
+    Pictures with one base are variants of one drawing: skin tone, gender, direction.
 
     Shapes: x (N, 3, S, S); y and skin (N,) int64, skin from 0 (none) to 5 (dark), in
-        the order of SKIN_TONES; names and codes N strings each.
-    Raises: as `Split`, also for skin, names or codes of another length.
+        the order of SKIN_TONES; names, codes and base N strings each.
+    Raises: as `Split`, also for skin, names, codes or base of another length.
     """
 
     skin: Tensor
     names: tuple[str, ...]
     codes: tuple[str, ...]
+    base: tuple[str, ...]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("skin", "names", "codes"):
+        for name in ("skin", "names", "codes", "base"):
             if len(getattr(self, name)) != len(self.x):
                 raise ValueError(
                     f"{name} has length {len(getattr(self, name))}, but there are "
@@ -106,6 +109,7 @@ def emoji(size: int = 32) -> EmojiData:
                 skin=torch.tensor([int(row["skin"]) for row in rows]),
                 names=tuple(row["name"] for row in rows),
                 codes=tuple(row["code"] for row in rows),
+                base=tuple(row["base"] for row in rows),
             )
         )
     return EmojiData(*splits, classes=CLASSES, source=CREDIT)

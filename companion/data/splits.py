@@ -1,5 +1,7 @@
 """Images as tensors: one split, a whole set, and how a set is divided."""
 
+import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -7,6 +9,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 from torch import Tensor
+
+from companion.data.checks import check_unit_range
 
 S = TypeVar("S", bound="Split")
 PIECE = 4096  # images converted at a time
@@ -46,12 +50,7 @@ class Split:
                 f"x has shape {tuple(self.x.shape)}: the split is empty; "
                 "give at least one image."
             )
-        low, high = (value.item() for value in self.x.aminmax())
-        if not (low >= 0 and high <= 1):  # also true for nan
-            raise ValueError(
-                f"x runs from {low:g} to {high:g}; images are in [0, 1], "
-                "so divide bytes by 255."
-            )
+        check_unit_range("x", self.x)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -118,6 +117,54 @@ def mixed_order(y: Sequence[int] | np.ndarray, seed: int = 0) -> np.ndarray:
         members = order[y[order] == label]
         position[members] = (np.arange(len(members)) + 0.5) / len(members)
     return order[np.argsort(position[order], kind="stable")]
+
+
+def grouped_parts(
+    keys: np.ndarray, y: np.ndarray, shares: tuple[float, float, float]
+) -> np.ndarray:
+    """0, 1 or 2 (training, validation, test) for each image, the same for equal keys.
+
+    Groups are ranked by a checksum of their key within the class of their first image,
+    the classes' rankings are merged as in `mixed_order`, and the merged one is cut by
+    the shares, which count images.
+
+    Shapes: keys (N,) of strings, y (N,) -> (N,).
+    """
+    _, at, number, size = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
+    )
+    label = y[at]
+    checksum = [hashlib.sha256(key.encode(errors="replace")) for key in keys[at]]
+    order = np.argsort([found.hexdigest() for found in checksum])
+    position = np.empty(len(at))  # of a group within its class, from 0 to 1
+    for one in np.unique(label):
+        members = order[label[order] == one]
+        position[members] = _middles(size[members])
+    order = order[np.argsort(position[order], kind="stable")]
+    part = np.empty(len(at), np.int64)
+    part[order] = np.searchsorted(np.cumsum(shares[:2]), _middles(size[order]))
+    return part[number]
+
+
+def _middles(sizes: np.ndarray) -> np.ndarray:
+    """Where the middle of each part lies in the row of all, from 0 to 1."""
+    return (sizes.cumsum() - sizes / 2) / sizes.sum()
+
+
+def check_filled(
+    part: np.ndarray, keys: np.ndarray, shares: tuple[float, float, float]
+) -> None:
+    """Raises: ValueError if one of the three splits has no image."""
+    empty = np.bincount(part, minlength=3) == 0
+    if empty.any():
+        which = int(empty.argmax())
+        name = ("training", "validation", "test")[which]
+        need = math.ceil(1 / min(shares) - 1e-6)
+        raise ValueError(
+            f"{len(part)} pictures in {len(np.unique(keys))} groups leave none for the "
+            f"{name} split, whose share is {shares[which]:.3g}: give {need} groups of "
+            "about one size, or larger shares."
+        )
 
 
 def to_split(images: np.ndarray, labels: np.ndarray, members: np.ndarray) -> Split:

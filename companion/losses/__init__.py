@@ -1,7 +1,7 @@
 """The equations of the book: each function reads like its formula."""
 
 from companion.losses.autoencoder import squared_error
-from companion.losses.classification import cross_entropy, l1_penalty
+from companion.losses.classification import class_weights, cross_entropy, l1_penalty
 from companion.losses.gan import (
     discriminator_loss,
     non_saturating_loss,
@@ -33,6 +33,7 @@ from companion.losses.wgan import (
 __all__ = [
     "absolute_error",
     "bernoulli_nll",
+    "class_weights",
     "critic_loss",
     "cross_entropy",
     "discriminator_loss",

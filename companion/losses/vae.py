@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from companion.data.checks import range_remedy
+
 
 class EncoderDecoder(Protocol):
     """What the ELBO needs of a model."""
@@ -192,5 +194,5 @@ def _check_unit_range(x: Tensor) -> None:
     if not (low >= 0 and high <= 1):  # also true for nan
         raise ValueError(
             f"x runs from {low:.4g} to {high:.4g}; a Bernoulli likelihood needs "
-            "values in [0, 1]: undo the normalisation, or use gaussian_nll."
+            f"values in [0, 1]: {range_remedy(low, high)}; or use gaussian_nll."
         )

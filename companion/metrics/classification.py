@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from companion.data.checks import check_labels
 from companion.runtime import evaluating
 
 
@@ -42,7 +43,7 @@ def accuracy(logits: Tensor, y: Tensor) -> float:
         labels outside 0..K-1, logits that are not finite, or no images.
     """
     _check_logits(logits)
-    _check_labels("y", y, logits.shape[1])
+    check_labels("y", y, logits.shape[1])
     if len(y) != len(logits):
         raise ValueError(f"{len(logits)} rows of logits, {len(y)} labels; make equal.")
     return _share(logits.argmax(dim=1) == y)
@@ -71,8 +72,8 @@ def confusion_matrix(y: Tensor, y_hat: Tensor, num_classes: int) -> Tensor:
     """
     if not isinstance(num_classes, int) or num_classes < 2:
         raise ValueError(f"num_classes is {num_classes}; there are two or more.")
-    _check_labels("y", y, num_classes)
-    _check_labels("y_hat", y_hat, num_classes)
+    check_labels("y", y, num_classes)
+    check_labels("y_hat", y_hat, num_classes)
     if len(y) != len(y_hat):
         raise ValueError(f"{len(y)} labels, {len(y_hat)} predictions; make them equal.")
     cells = (y * num_classes + y_hat).cpu()
@@ -122,23 +123,6 @@ def _check_logits(logits: Tensor) -> None:
         )
     if not logits.isfinite().all():
         raise ValueError("logits hold nan or infinity; look at the network's training.")
-
-
-def _check_labels(name: str, y: Tensor, num_classes: int) -> None:
-    if not isinstance(y, Tensor) or y.dtype != torch.int64:
-        raise TypeError(
-            f"{name} is {_kind(y)}; give class numbers, for instance y.long()."
-        )
-    if y.dim() != 1 or len(y) == 0:
-        raise ValueError(
-            f"{name} has shape {tuple(y.shape)}; give (N,) of one or more labels."
-        )
-    low, high = (v.item() for v in y.aminmax())
-    if low < 0 or high >= num_classes:
-        raise ValueError(
-            f"{name} has labels from {low} to {high}; {num_classes} classes are "
-            f"numbered 0 to {num_classes - 1}."
-        )
 
 
 def _kind(x: object) -> str:

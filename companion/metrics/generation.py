@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from companion.metrics.classification import _check_labels, _kind
+from companion.data.checks import check_labels
+from companion.metrics.classification import _kind
 
 # A covariance from fewer images has eigenvalues that are much too large and small.
 IMAGES_PER_FEATURE = 5
@@ -126,8 +127,8 @@ def class_coverage(y_real: Tensor, y_fake: Tensor, num_classes: int) -> float:
     Raises: TypeError if the labels are no whole numbers; ValueError for labels
         outside 0..num_classes-1, empty sets, or real images of one class only.
     """
-    _check_labels("y_real", y_real, num_classes)
-    _check_labels("y_fake", y_fake, num_classes)
+    check_labels("y_real", y_real, num_classes)
+    check_labels("y_fake", y_fake, num_classes)
     real = y_real.cpu().bincount(minlength=num_classes) / len(y_real)
     fake = y_fake.cpu().bincount(minlength=num_classes) / len(y_fake)
     present = real > 0

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from companion.data.checks import check_labels
 from companion.models.blocks import check_images, check_latent, check_lengths
 from companion.models.gan import (
     DCGANDiscriminator,
@@ -42,19 +43,12 @@ def label_vectors(y: Tensor, num_classes: Sequence[int]) -> Tensor:
                 f"{sum(num_classes)}), or class numbers by y.long()."
             )
         return y
-    if y.dtype != torch.int64:
-        raise TypeError(f"y has dtype {y.dtype}; convert class numbers by y.long().")
     columns = y[:, None] if y.dim() == 1 else y
     if columns.dim() != 2 or columns.shape[1] != len(num_classes) or len(y) == 0:
         wanted = "(B,)" if len(num_classes) == 1 else f"(B, {len(num_classes)})"
         raise ValueError(f"y has shape {tuple(y.shape)}; give class numbers {wanted}.")
     for column, classes in zip(columns.T, num_classes, strict=True):
-        low, high = (v.item() for v in column.aminmax())
-        if low < 0 or high >= classes:
-            raise ValueError(
-                f"y has labels from {low} to {high}; {classes} classes are numbered "
-                f"0 to {classes - 1}."
-            )
+        check_labels("y", column, classes)
     pairs = zip(columns.T, num_classes, strict=True)
     return torch.cat([F.one_hot(c, k) for c, k in pairs], dim=1).float()
 

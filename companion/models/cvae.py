@@ -6,6 +6,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from companion.data.checks import check_labels
 from companion.models.blocks import check_images, check_latent, check_lengths
 
 
@@ -61,17 +62,7 @@ class ConditionalVAE(nn.Module):
         Raises: TypeError if y is not int64; ValueError if it is not (B,), is empty,
             or holds a class outside 0..num_classes-1.
         """
-        if y.dtype != torch.int64:
-            raise TypeError(
-                f"y has dtype {y.dtype}; convert class numbers by y.long()."
-            )
-        if y.dim() != 1 or len(y) == 0:
-            raise ValueError(f"y has shape {tuple(y.shape)}; give class numbers (B,).")
-        if y.min() < 0 or y.max() >= self.num_classes:
-            raise ValueError(
-                f"y has labels from {y.min()} to {y.max()}; {self.num_classes} classes "
-                f"are numbered 0 to {self.num_classes - 1}."
-            )
+        check_labels("y", y, self.num_classes)
         return Given(self, y)
 
     @torch.no_grad()

@@ -8,6 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file as save_tensors
 from torch import Tensor, nn
 
+from companion.data.checks import check_unit_range
 from companion.runtime import save_file
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "judge.safetensors"
@@ -63,23 +64,11 @@ class Judge(nn.Module):
         return self.classify(self.features(x))
 
     def _check(self, x: Tensor) -> None:
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(
-                f"The judge got {kind}; give a float tensor with values in [0, 1] "
-                "(bytes: x.float() / 255)."
-            )
+        check_unit_range("x", x)
         if x.dim() != 4 or x.shape[1:] != self.image_shape or len(x) == 0:
             raise ValueError(
                 f"x has shape {tuple(x.shape)}; the judge takes digits of shape "
                 "(B, 1, 28, 28), one or more."
-            )
-        low, high = (v.item() for v in torch.aminmax(x.detach()))
-        # Written so that NaN fails as well.
-        if not (low >= 0 and high <= 1):
-            raise ValueError(
-                f"x has values from {low:.4g} to {high:.4g}; the judge takes [0, 1] "
-                "(a generator with tanh at its end: (x + 1) / 2)."
             )
 
 

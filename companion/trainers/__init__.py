@@ -2,8 +2,9 @@
 
 from companion.trainers.autoencoder import AutoencoderTrainer
 from companion.trainers.classifier import ClassifierTrainer
-from companion.trainers.fit import History, Trainer, fit
+from companion.trainers.fit import Trainer, fit
 from companion.trainers.gan import GANTrainer, WeightAverage
+from companion.trainers.history import History
 from companion.trainers.translation import (
     CycleGANTrainer,
     Pix2PixTrainer,

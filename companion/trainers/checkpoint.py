@@ -1,9 +1,13 @@
 """Checkpoints: everything that a training run needs to go on exactly."""
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
+from pickle import PickleError, UnpicklingError
 from typing import Any
+from zipfile import is_zipfile
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim import Optimizer
@@ -11,15 +15,15 @@ from torch.optim import Optimizer
 from companion.runtime import save_file
 
 FORMAT = "learning-to-draw checkpoint"
-VERSION = 2
+VERSION = 3
 
 
-def check_target(path: str | Path) -> None:
-    """Make the folder of `path` now, so that a wrong path fails before the work.
+def target(path: str | Path) -> Path:
+    """The file of a checkpoint; its folder is made now, and a leading ~ expanded.
 
     Raises: ValueError if `path` is a folder or stands below a file.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.is_dir():
         raise ValueError(f"checkpoint {path} is a folder; give the name of a file.")
     try:
@@ -29,46 +33,44 @@ def check_target(path: str | Path) -> None:
             f"The folder of checkpoint {path} cannot be made "
             f"({error.strerror}); choose another path."
         ) from error
+    return path
 
 
 def save_checkpoint(
-    path: str | Path, trainer: object, batches: object, history: Mapping[str, Any]
+    path: Path, trainer: object, batches: object, run: Mapping[str, Any]
 ) -> None:
-    """Write the trainer's parts, the batches' order, the history and the seeds.
+    """Write the trainer's parts beside `run`, what the loop itself has to remember.
 
     Parts are the trainer's attributes that have a state_dict: networks, optimisers,
     schedules. A trainer with further state, say a counter, gives its own
-    `state_dict` and `load_state_dict`.
+    `state_dict` and `load_state_dict`. NumPy's numbers become Python's, and the file
+    is read back before it takes its name: what is saved can be loaded.
 
-    Raises: OSError if the file cannot be written; an older one stays whole.
+    Raises: OSError if the file cannot be written; TypeError naming a part that could
+        not be read again. An older file stays whole.
     """
+    parts = _parts(trainer)
     content = {
         "format": FORMAT,
         "version": VERSION,
         "trainer": type(trainer).__name__,
         "batches_per_epoch": len(batches),
-        "kinds": _kinds(_parts(trainer)),
-        "parts": {name: part.state_dict() for name, part in _parts(trainer).items()},
-        "batches": batches.state_dict() if hasattr(batches, "state_dict") else None,
-        "history": dict(history),
-        "random": _random_state(),
+        "kinds": _kinds(parts),
+        "parts": {name: _plain(part.state_dict()) for name, part in parts.items()},
+        "run": _plain(run),
     }
-    save_file(path, lambda temporary: torch.save(content, temporary))
+
+    save_file(path, lambda temporary: _write(content, temporary))
 
 
-def load_checkpoint(
-    path: str | Path, trainer: object, batches: object
-) -> dict[str, Any] | None:
-    """Put a saved run back into `trainer` and `batches`; return its history.
+def load_checkpoint(path: Path, trainer: object, batches: object) -> dict[str, Any]:
+    """Put a saved run back into `trainer`; return what the loop remembered.
 
-    None if there is no such file. Everything is checked before anything changes.
+    Everything is checked before anything changes; `batches` is only looked at.
 
     Raises: ValueError if the file is damaged, of another format or version, or of
         another run (trainer, network, optimiser, batches).
     """
-    path = Path(path)
-    if not path.exists():
-        return None
     content = _read(path)
     parts = _parts(trainer)
     remedy = "resume with the run that wrote it, or choose another path."
@@ -100,17 +102,16 @@ def load_checkpoint(
                 raise ValueError(
                     f"{path}: network {name!r} differs in {sorted(differing)}: {remedy}"
                 )
-    if content["batches"] is not None:
+    if content["run"]["batches"] is not None:
         if not hasattr(batches, "load_state_dict"):
             raise ValueError(
                 f"{path} holds the order of its batches, and a "
                 f"{type(batches).__name__} cannot take it up: {remedy}"
             )
-        batches.load_state_dict(content["batches"])  # which checks first
+        batches.load_state_dict(content["run"]["batches"])  # which checks first
     for name, part in parts.items():
         part.load_state_dict(content["parts"][name])
-    _set_random_state(content["random"])
-    return content["history"]
+    return content["run"]
 
 
 def _parts(trainer: object) -> dict[str, Any]:
@@ -129,13 +130,59 @@ def _kinds(parts: Mapping[str, Any]) -> dict[str, str]:
     return kinds
 
 
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays, at any depth, as Python's numbers and tensors.
+
+    They come from schedules and rates like `np.cos(...)`; a file that is read without
+    running code may not hold them.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    if isinstance(value, dict):
+        plain = copy(value)  # of its own kind, with what a state_dict says of itself
+        plain.clear()
+        plain.update({_plain(key): _plain(item) for key, item in value.items()})
+        return plain
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
+
+
+def _write(content: dict[str, Any], temporary: Path) -> None:
+    try:
+        torch.save(content, temporary)
+        torch.load(temporary, weights_only=True, map_location="cpu")
+    except (PickleError, AttributeError) as error:
+        what = str(error)  # of an object that cannot be written at all
+        if isinstance(error, UnpicklingError):
+            what = _foreign_kinds(temporary)
+        raise TypeError(
+            f"The state of this {content['trainer']} cannot be kept ({what}): a "
+            "checkpoint holds tensors, numbers, texts, lists and dictionaries only, "
+            "so that reading it runs no code. Turn the rest into these, or keep it "
+            "out of state_dict()."
+        ) from error
+
+
+def _foreign_kinds(path: Path) -> str:
+    kinds = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    return f"it holds {', '.join(sorted(kinds))}"
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # damaged bytes fail in many ways, all meaning this
+    except Exception as error:  # damaged bytes fail in many ways
+        if isinstance(error, UnpicklingError) and is_zipfile(path):
+            raise ValueError(
+                f"{path} is no readable checkpoint: the file is whole, but reading it "
+                f"could run foreign code ({_foreign_kinds(path)}). Choose another path."
+            ) from error
         raise ValueError(
-            f"{path} is no readable checkpoint (damaged or another kind of file): "
-            "delete it or choose another path."
+            f"{path} is no readable checkpoint (damaged, half copied, or another kind "
+            "of file): take a copy that is whole, or choose another path."
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is no checkpoint of this book: choose another path.")
@@ -149,20 +196,3 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
-
-
-def _random_state() -> dict[str, Any]:
-    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
-    if torch.backends.mps.is_available():
-        state["mps"] = torch.mps.get_rng_state()
-    return state
-
-
-def _set_random_state(state: Mapping[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.device_count() == len(state["cuda"]):
-        torch.cuda.set_rng_state_all(state["cuda"])
-    if "mps" in state and torch.backends.mps.is_available():
-        torch.mps.set_rng_state(state["mps"])

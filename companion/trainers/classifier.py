@@ -6,6 +6,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import cross_entropy, l1_penalty
 from companion.losses.classification import check_smoothing
+from companion.trainers.inputs import Check, class_numbers, finite, num_outputs
 from companion.trainers.parts import advance, check_weights, train_mode
 
 
@@ -14,6 +15,8 @@ class ClassifierTrainer:
 
     `schedule`, a torch learning-rate scheduler, advances once a step. `l1` weighs
     the sum of absolute weights; decay of weights is the optimiser's weight_decay.
+    `weight`, one number a class such as those of `class_weights`, lets rare classes
+    count more.
 
     Raises: ValueError if l1 is negative or label_smoothing outside [0, 1).
     """
@@ -26,16 +29,21 @@ class ClassifierTrainer:
         schedule: LRScheduler | None = None,
         l1: float = 0.0,
         label_smoothing: float = 0.0,
+        weight: Tensor | None = None,
     ):
         check_weights(l1=l1)
         check_smoothing(label_smoothing)
         self.model, self.opt, self.schedule = model, opt, schedule
         self.l1, self.label_smoothing = l1, label_smoothing
+        self.weight = weight
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": finite, "y": class_numbers(num_outputs(self.model, x))}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.model)
         logits = self.model(x)
-        nll = cross_entropy(logits, y, self.label_smoothing).mean()
+        nll = cross_entropy(logits, y, self.label_smoothing, self.weight).mean()
         loss = nll + self.l1 * l1_penalty(self.model) if self.l1 else nll
         self.opt.zero_grad()
         loss.backward()

@@ -1,106 +1,31 @@
-"""The one training loop, its history and its checkpoints."""
+"""The one training loop."""
 
-import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from companion.trainers.checkpoint import check_target, load_checkpoint, save_checkpoint
+from companion.trainers.history import History
+from companion.trainers.inputs import checked_step
+from companion.trainers.interrupts import Interrupts
+from companion.trainers.run import Run
 
 READ_SECONDS = 0.25  # between two looks at the terms
+SAVE_SECONDS = 60  # between two checkpoints within an epoch
 
 
 class Trainer(Protocol):
     """An algorithm: one step on one batch, which names the terms it computed.
 
-    A step owns its updates. It returns scalar tensors, on whatever device.
+    A step owns its updates. It returns scalar tensors, on whatever device. A trainer
+    may say by `takes(x)` what it needs of its batches; see `trainers.inputs`.
     """
 
     def step(self, *batch: Tensor) -> Mapping[str, Tensor]: ...
-
-
-@dataclass
-class History:
-    """What a training run measured, one value an epoch.
-
-    `history["loss"]` is the list of a term's means over the images of each epoch,
-    or of what `validate` returned; `steps` holds the steps done by each epoch's end,
-    `seconds` the time of the whole run.
-    """
-
-    terms: dict[str, list[float]] = field(default_factory=dict)
-    steps: list[int] = field(default_factory=list)
-    seconds: float = 0.0
-    interrupted: bool = False
-
-    def __getitem__(self, name: str) -> list[float]:
-        if name not in self.terms:
-            raise KeyError(f"{name!r} was not recorded; there is: {self.names()}.")
-        return self.terms[name]
-
-    def names(self) -> list[str]:
-        return list(self.terms)
-
-    def last(self) -> dict[str, float]:
-        """The values of the last epoch."""
-        return {name: values[-1] for name, values in self.terms.items()}
-
-    def append(self, step: int, values: Mapping[str, float]) -> None:
-        """Add an epoch; a term that it lacks becomes nan, so that lists stay equal."""
-        for name in self.terms.keys() | values.keys():
-            column = self.terms.setdefault(name, [math.nan] * len(self.steps))
-            column.append(float(values.get(name, math.nan)))
-        self.terms = {n: self.terms[n] for n in [*values, *self.terms]}
-        self.steps.append(step)
-
-
-class _Means:
-    """Means of an epoch's terms over images, read from the device in few transfers."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.images: dict[str, int] = {}
-        self.pending: list[tuple[int, int, str, Tensor]] = []
-
-    def add(self, step: int, num_images: int, terms: Mapping[str, Tensor]) -> None:
-        for name, value in terms.items():
-            if not isinstance(value, Tensor) or value.dim() != 0:
-                shape = tuple(value.shape) if isinstance(value, Tensor) else type(value)
-                raise TypeError(
-                    f"step() returned {name!r} as {shape}; return a scalar tensor, "
-                    "for instance its .mean()."
-                )
-            self.pending.append((step, num_images, name, value.detach()))
-
-    def read(self) -> None:
-        """Bring the pending terms over.
-
-        Raises: FloatingPointError naming the first term and step that is not finite.
-        """
-        if not self.pending:
-            return
-        values = torch.stack([v.float() for *_, v in self.pending]).tolist()
-        for (step, num_images, name, _), value in zip(
-            self.pending, values, strict=True
-        ):
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{name} became {value} at step {step}. Lower the learning rate, "
-                    "clip the gradients, or look for a log or a division of zero."
-                )
-            self.sums[name] = self.sums.get(name, 0.0) + value * num_images
-            self.images[name] = self.images.get(name, 0) + num_images
-        self.pending.clear()
-
-    def values(self) -> dict[str, float]:
-        return {name: total / self.images[name] for name, total in self.sums.items()}
 
 
 def fit(
@@ -119,85 +44,100 @@ def fit(
 
     `batches` is iterated once an epoch. Give the length in optimiser `steps` or in
     `epochs`. At each epoch's end the terms are averaged over images, `validate()`
-    adds its numbers, the checkpoint is written, and `watch(step)` may draw samples.
-    Ctrl-C ends the run and returns the history so far.
+    adds its numbers, and `watch(step)` may draw samples. Ctrl-C ends the run after
+    the step at hand and returns the history so far.
 
-    With `resume=True` a run continues from `checkpoint` if the file exists. Resumed
-    at an epoch's end it equals the uninterrupted run, bit for bit on a CPU with the
-    same threads, if all random numbers come from torch's own generator or `Batches`.
+    The `checkpoint` is written before the first step, at each epoch's end, at least
+    once a minute, and when the run is interrupted or anything but a step fails. With
+    `resume=True` the run goes on from it, if the file exists, at the very step: it
+    equals the uninterrupted run, bit for bit on a CPU with the same threads, if all
+    random numbers come from torch's own generator or `Batches`.
 
-    Raises: ValueError for a wrong length, an empty `batches`, a clash of names, or a
-        checkpoint of another run; TypeError for a term that is no scalar tensor;
-        FloatingPointError naming a term that is not finite, before any checkpoint or
-        picture is made of it; OSError if the checkpoint cannot be written.
+    Raises: ValueError for a wrong length, an empty `batches`, a clash of names, a
+        checkpoint of another run, or one that exists without `resume`; TypeError or
+        ValueError, before any update, if the batches do not fit the trainer;
+        TypeError for a term that is no scalar tensor; FloatingPointError naming a
+        term that is not finite, before any checkpoint or picture is made of it;
+        OSError, before the first step, if the checkpoint cannot be written.
     """
-    per_epoch = len(batches)
+    per_epoch = _length(batches)
     total = _total_steps(steps, epochs, per_epoch)
-    history, step = History(), 0
-    if checkpoint is not None:
-        check_target(checkpoint)
-    if resume:
-        if checkpoint is None:
-            raise ValueError("resume=True needs checkpoint=, the file to read.")
-        saved = load_checkpoint(checkpoint, trainer, batches)
-        if saved is not None:
-            history = History(**saved)
-            step = history.steps[-1]
-    started = time.perf_counter() - history.seconds
+    run = Run(trainer, batches, checkpoint, resume)
+    whole_epoch = run.done + total - run.step >= per_epoch
+    last_read = last_save = time.perf_counter()
     bar = tqdm(
         total=total,
-        initial=step,
+        initial=run.step,
         disable=not progress,
         file=sys.stdout,
         mininterval=0.5,
         bar_format="{percentage:3.0f}%|{bar:24}| {n}/{total} steps, {elapsed}{postfix}",
         ascii=" ▏▎▍▌▋▊▉█",
     )
-    means = _Means()
-    last_read = time.perf_counter()
     try:
-        while step < total:
-            means = _Means()
-            for batch in batches:
-                batch = batch if isinstance(batch, tuple | list) else (batch,)
-                terms = trainer.step(*batch)
-                step += 1
-                means.add(step, len(batch[0]), terms)
-                # Not every step: reading waits for a GPU.
-                if time.perf_counter() - last_read >= READ_SECONDS:
-                    means.read()
-                    bar.set_postfix_str(_terms_text(means.values()), refresh=False)
-                    last_read = time.perf_counter()
-                bar.update()
-                if step == total:
-                    break
-            means.read()
-            values = means.values()
-            measured = dict(validate()) if validate is not None else {}
-            if clash := values.keys() & measured.keys():
-                raise ValueError(
-                    f"validate() and step() both return {sorted(clash)}; rename one, "
-                    "for instance to 'val_loss'."
-                )
-            history.append(step, values | measured)
-            history.seconds = time.perf_counter() - started
-            bar.set_postfix_str(_terms_text(values | measured), refresh=False)
-            if checkpoint is not None:
-                save_checkpoint(checkpoint, trainer, batches, vars(history))
-            if watch is not None:
-                bar.clear()  # or a copy of it would stay above the picture
-                watch(step)
+        with bar, Interrupts() as interrupts:
+            while run.step < total or run.done:
+                drawn = run.epoch()
+                while run.step < total:
+                    with interrupts.at_once():
+                        batch = next(drawn, None)
+                    if batch is None:
+                        break
+                    run.sound = False
+                    if run.step == run.first:
+                        terms = checked_step(
+                            trainer, batches, batch, whole_epoch=whole_epoch
+                        )
+                    else:
+                        terms = trainer.step(*batch)
+                    run.count(len(batch[0]), terms)
+                    run.sound = True
+                    bar.update()
+                    # Not every step: reading waits for a GPU.
+                    if time.perf_counter() - last_read >= READ_SECONDS:
+                        _show(bar, run.means.read())
+                        last_read = time.perf_counter()
+                    if time.perf_counter() - last_save >= SAVE_SECONDS:
+                        run.save()
+                        last_save = time.perf_counter()
+                    interrupts.check()
+                if not run.done:
+                    raise ValueError("batches gave no batch: nothing to train on.")
+                values = run.means.read()
+                if validate is not None:
+                    with interrupts.at_once():
+                        values = _joined(values, validate())
+                run.end_epoch(values)
+                _show(bar, values)
+                run.save()
+                last_save = time.perf_counter()
+                if watch is not None:
+                    bar.clear()  # or a copy of it would stay above the picture
+                    with interrupts.at_once():
+                        watch(run.step)
     except KeyboardInterrupt:
-        history.interrupted = True
-        if not history.steps or step > history.steps[-1]:
-            means.read()
-            history.append(step, means.values())
+        standing = run.leave(total)
+        run.stop()
+        print(f"Interrupted {standing}; the history is kept.")
+    except Exception as error:
+        run.sound = run.sound and not isinstance(error, FloatingPointError)
+        standing = run.leave(total)
+        if run.step > run.first:
+            print(f"Stopped {standing}.")
+        raise
     finally:
-        history.seconds = time.perf_counter() - started
-        bar.close()
-    if history.interrupted:
-        print(f"Interrupted after {step} of {total} steps; the history is kept.")
-    return history
+        run.take_time()
+    return run.history
+
+
+def _length(batches: Any) -> int:
+    try:
+        return len(batches)
+    except TypeError as error:
+        raise TypeError(
+            f"batches is {type(batches).__name__}, which does not say how many batches "
+            "an epoch has; give Batches(x), a DataLoader, or a list of batches."
+        ) from error
 
 
 def _total_steps(steps: int | None, epochs: int | None, per_epoch: int) -> int:
@@ -213,5 +153,21 @@ def _total_steps(steps: int | None, epochs: int | None, per_epoch: int) -> int:
     return int(value) if name == "steps" else int(value) * per_epoch
 
 
-def _terms_text(values: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+def _joined(values: dict[str, float], measured: Any) -> dict[str, float]:
+    """An epoch's terms and what `validate` returned."""
+    if not isinstance(measured, Mapping):
+        raise TypeError(
+            f"validate() returned {measured!r}; return a dictionary of numbers, such "
+            "as {'val_loss': 0.5}."
+        )
+    if clash := values.keys() & measured.keys():
+        raise ValueError(
+            f"validate() and step() both return {sorted(clash)}; rename one, "
+            "for instance to 'val_loss'."
+        )
+    return values | dict(measured)
+
+
+def _show(bar: tqdm, values: Mapping[str, float]) -> None:
+    text = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+    bar.set_postfix_str(text, refresh=False)

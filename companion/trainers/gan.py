@@ -11,6 +11,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import discriminator_loss, non_saturating_loss, r1_penalty
+from companion.models.cgan import label_vectors
+from companion.trainers.inputs import Check, pictures
 from companion.trainers.parts import (
     StepCount,
     advance,
@@ -70,6 +72,12 @@ class GANTrainer:
         self.augment = augment or _unchanged
         self.average = average
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        classes = getattr(self.G, "num_classes", None)
+        if classes is None:
+            return {"x": pictures}
+        return {"x": pictures, "y": lambda name, y: label_vectors(y, classes)}
 
     def step(self, x: Tensor, *y: Tensor) -> dict[str, Tensor]:
         train_mode(self.G, self.D)

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import bernoulli_nll
+from companion.trainers.inputs import Check, pictures
 from companion.trainers.parts import advance, train_mode
 
 
@@ -34,6 +35,9 @@ class LikelihoodTrainer:
             raise ValueError(f"max_norm is {max_norm}; give a length above 0.")
         self.model, self.opt, self.schedule = model, opt, schedule
         self.max_norm = max_norm
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures}
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         train_mode(self.model)

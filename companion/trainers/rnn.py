@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.rnn import nll_through_time
+from companion.trainers.inputs import Check, class_numbers, finite, num_outputs
 from companion.trainers.parts import advance, train_mode
 
 
@@ -38,6 +39,9 @@ class RowTrainer:
             )
         self.model, self.opt, self.schedule = model, opt, schedule
         self.max_norm, self.early = max_norm, early
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": finite, "y": class_numbers(num_outputs(self.model, x))}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.model)

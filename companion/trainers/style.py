@@ -16,6 +16,7 @@ from companion.losses.style import (
 )
 from companion.models.style import Canvas, Palette
 from companion.trainers.fit import fit
+from companion.trainers.inputs import Check, pictures
 from companion.trainers.parts import check_weights
 
 
@@ -49,6 +50,9 @@ class StyleTrainer:
         self.canvas, self.network, self.opt = canvas, network, opt
         self.content_weight, self.tv_weight = content_weight, tv_weight
         self.range_weight = range_weight
+
+    def takes(self, style: Tensor) -> dict[str, Check]:
+        return {"style": pictures, "content": pictures}
 
     def step(self, style: Tensor, content: Tensor | None = None) -> dict[str, Tensor]:
         with torch.no_grad():  # the targets: what the network sees in the batch

@@ -13,6 +13,7 @@ from companion.losses import (
     non_saturating_loss,
 )
 from companion.trainers.gan import frozen
+from companion.trainers.inputs import Check, pictures
 from companion.trainers.parts import (
     advance,
     check_optimizer,
@@ -40,6 +41,9 @@ class TranslationTrainer:
     ):
         check_optimizer("opt_G", opt_G, G=G)
         self.G, self.opt_G, self.schedule_G = G, opt_G, schedule_G
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures, "y": pictures}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.G)
@@ -85,6 +89,9 @@ class Pix2PixTrainer:
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
         self.lambda_l1, self.lambda_gan = lambda_l1, lambda_gan
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures, "y": pictures}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.G, self.D)
@@ -154,6 +161,9 @@ class CycleGANTrainer:
         self.opt_G, self.opt_D = opt_G, opt_D
         self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures, "y": pictures}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.G, self.F, self.D_X, self.D_Y)

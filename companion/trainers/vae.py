@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import bernoulli_nll, negative_elbo
+from companion.trainers.inputs import Check, class_numbers, pictures
 from companion.trainers.parts import advance, check_weights, train_mode
 
 
@@ -37,6 +38,9 @@ class VAETrainer:
         self.likelihood, self.objective = likelihood, objective
         self.schedule = schedule
 
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures}
+
     def step(self, x: Tensor) -> dict[str, Tensor]:
         train_mode(self.vae)
         terms = self.objective(self.vae, x, self.beta, self.likelihood)
@@ -52,6 +56,9 @@ class ConditionalVAETrainer(VAETrainer):
 
     Source: Sohn et al. (2015), equation 4.
     """
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures, "y": class_numbers(self.vae.num_classes)}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.vae)

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.video import frame_error
+from companion.trainers.inputs import Check, pictures
 from companion.trainers.parts import StepCount, advance, train_mode
 
 
@@ -54,6 +55,9 @@ class VideoTrainer:
         true = torch.rand(len(x), x.shape[1] - 1, device=x.device) < p
         true[:, : self.given] = True
         return true
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures}
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         train_mode(self.model)

@@ -7,6 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.vqvae import vq_loss
+from companion.trainers.inputs import Check, class_numbers, pictures
 from companion.trainers.parts import advance, check_weights, train_mode
 
 
@@ -39,6 +40,9 @@ class VQVAETrainer:
         self.vqvae, self.opt, self.schedule = vqvae, opt, schedule
         self.commitment, self.revive_every = commitment, revive_every
         self.usage = Usage(vqvae.num_codes)
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures}
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         train_mode(self.vqvae)
@@ -93,6 +97,10 @@ class CodePriorTrainer:
         schedule: LRScheduler | None = None,
     ):
         self.prior, self.opt, self.schedule = prior, opt, schedule
+
+    def takes(self, codes: Tensor) -> dict[str, Check]:
+        check = class_numbers(self.prior.num_codes)
+        return {"codes": lambda name, codes: check(name, codes.flatten())}
 
     def step(self, codes: Tensor) -> dict[str, Tensor]:
         train_mode(self.prior)

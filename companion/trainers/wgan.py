@@ -11,6 +11,7 @@ from companion.trainers.gan import (
     check_pair,
     frozen,
 )
+from companion.trainers.inputs import Check, pictures
 from companion.trainers.parts import StepCount, check_weights, train_mode
 
 
@@ -40,6 +41,9 @@ class _CriticTrainer:
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
         self.n_critic, self.steps = int(n_critic), StepCount()
         self.average = average
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures}
 
     def _fakes(self, n: int) -> Tensor:
         """n generated images for the critic, without a graph."""
