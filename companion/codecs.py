@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from companion.data.checks import check_unit_range
+
 
 @dataclass(frozen=True)
 class Coded:
@@ -76,11 +78,7 @@ def _pictures(x: Tensor) -> list[Image.Image]:
             f"Images have shape {tuple(x.shape)}; give (N, C, H, W) with N above 0 "
             "and C 1 or 3."
         )
-    if not (x.min() >= 0 and x.max() <= 1):
-        raise ValueError(
-            f"Image values run from {x.min():.4g} to {x.max():.4g}; bring them to "
-            "[0, 1], for instance with .clamp(0, 1)."
-        )
+    check_unit_range("x", x)
     pixels = (x * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(p[..., 0] if p.shape[2] == 1 else p) for p in pixels]
 

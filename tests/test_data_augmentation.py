@@ -132,7 +132,7 @@ def test_wrong_images(augment, x, error, message):
 @pytest.mark.parametrize("augment", [salt_and_pepper, color_jitter])
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
 def test_wrong_range(augment, value):
-    with pytest.raises(ValueError, match=r"x runs from .* rescale to \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"x runs from .* images are in \[0, 1\]: "):
         augment(torch.full((1, 3, 8, 8), value))
 
 

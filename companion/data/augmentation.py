@@ -12,6 +12,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from companion.data.checks import check_unit_range
+
 
 def flip(x: Tensor, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Mirror each image left to right with probability p.
@@ -137,9 +139,7 @@ def _check_images(x: Tensor, in_unit_range: bool = False) -> None:
             f"x has shape {tuple(x.shape)}; give (B, C, H, W) with at least one image."
         )
     if in_unit_range:
-        low, high = (value.item() for value in x.detach().aminmax())
-        if not (low >= 0 and high <= 1):  # also true for nan
-            raise ValueError(f"x runs from {low:g} to {high:g}; rescale to [0, 1].")
+        check_unit_range("x", x)
 
 
 def _check_between(name: str, value: float, low: float, high: float) -> None:

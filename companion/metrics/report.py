@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from companion.data.checks import check_unit_range
 from companion.metrics.classification import _kind, confident_share, predict
 from companion.metrics.generation import (
     class_coverage,
@@ -162,11 +163,7 @@ def _check_images(name: str, x: Tensor, like: Tensor) -> None:
             f"{name} has shape {tuple(x.shape)}; give images (N, C, H, W), real and "
             "fake of one size."
         )
-    low, high = (v.item() for v in x.detach().aminmax())
-    if not (low >= 0 and high <= 1):  # also true for nan
-        raise ValueError(
-            f"{name} has values from {low:.4g} to {high:.4g}; images are in [0, 1]."
-        )
+    check_unit_range(name, x)
 
 
 def _check_number(name: str, n: int, halved: bool) -> None:

@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import bernoulli_nll, negative_elbo
-from companion.trainers.inputs import Check, class_numbers, pictures
+from companion.trainers.inputs import Check, class_numbers, finite, pictures
 from companion.trainers.parts import advance, check_weights, train_mode
 
 
@@ -39,7 +39,8 @@ class VAETrainer:
         self.schedule = schedule
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": pictures}
+        # A normal density has a place for every number.
+        return {"x": pictures if self.likelihood is bernoulli_nll else finite}
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         train_mode(self.vae)
@@ -58,7 +59,7 @@ class ConditionalVAETrainer(VAETrainer):
     """
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": pictures, "y": class_numbers(self.vae.num_classes)}
+        return super().takes(x) | {"y": class_numbers(self.vae.num_classes)}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.vae)
