@@ -1,5 +1,6 @@
 """A small book, built as the real one is, for an address with a real owner."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,11 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebooks import ROOT, settings, write
+from notebooks import ROOT, Repository, write
 from setup_cells import setup_cell
 
 URL = "https://github.com/ada/learning-to-draw"
+BRANCH = "colab"
 CHAPTER = r"""# Chapter
 
 A definition:
@@ -41,15 +43,13 @@ def make_book(folder: Path) -> None:
     (folder / "tools").symlink_to(ROOT / "tools")
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
-    config = settings()
-    config["repository"]["url"] = URL
+    shutil.copyfile(ROOT / "_config.yml", folder / "_config.yml")
     pages = [{"file": f"book/{n}"} for n in ("chapter", "errors", "bibliography")]
     toc = {"format": "jb-book", "root": "book/index", "chapters": pages}
-    for name, content in [("_config.yml", config), ("_toc.yml", toc)]:
-        (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
     cells = [
         new_markdown_cell(CHAPTER),
-        new_code_cell(setup_cell(URL)),
+        new_code_cell(setup_cell(Repository(URL, BRANCH))),
         new_code_cell("#@title Solution 1\nassert 1", metadata={"tags": ["hide-cell"]}),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -65,6 +65,7 @@ def build(folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run(
         [program, "build", ".", "--path-output", ".", "-n", "-W", "--keep-going"],
         cwd=folder,
+        env=os.environ | {"BOOK_REPOSITORY": URL, "BOOK_BRANCH": BRANCH},
         capture_output=True,
         text=True,
     )
@@ -90,9 +91,11 @@ def hrefs(tree):
 
 
 def test_a_real_owner_brings_the_buttons(chapter):
-    path = "ada/learning-to-draw/blob/main/book/chapter.ipynb"
-    assert f"https://colab.research.google.com/github/{path}" in hrefs(chapter)
-    assert any("mybinder.org/v2/gh/ada/" in address for address in hrefs(chapter))
+    name = "book/chapter.ipynb"
+    colab = "https://colab.research.google.com/github/ada/learning-to-draw/blob"
+    binder = "https://mybinder.org/v2/gh/ada/learning-to-draw"
+    assert f"{colab}/{BRANCH}/{name}" in hrefs(chapter)
+    assert f"{binder}/{BRANCH}?urlpath=lab/tree/{name}" in hrefs(chapter)
 
 
 def test_errors_are_then_reported_in_the_repository(chapter):

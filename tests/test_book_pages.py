@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from notebooks import ROOT, is_placeholder, pages, repository_url, source_of
+from notebooks import ROOT, is_placeholder, pages, repository, source_of
 
 HTML = ROOT / "_build/html"
 PAGES = pages()
@@ -184,16 +184,16 @@ def test_notebook_pages_show_their_stamp_and_offer_the_notebook(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_lead_to_where_errors_are_reported(page):
     (line,) = built(page).find_all("p", class_="report-error")
-    local = is_placeholder(repository_url())
+    local = is_placeholder(repository().url)
     assert ("errors.html" in line.a["href"]) == local
-    assert (f"{repository_url()}/issues" in line.a["href"]) != local
+    assert (f"{repository().url}/issues" in line.a["href"]) != local
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_launch_buttons_are_shown_only_for_a_real_repository(page):
     hosts = {urlsplit(a["href"]).netloc for a in built(page).find_all("a", href=True)}
     shown = bool(hosts & {"colab.research.google.com", "mybinder.org"})
-    expected = page in NOTEBOOK_PAGES and not is_placeholder(repository_url())
+    expected = page in NOTEBOOK_PAGES and not is_placeholder(repository().url)
     assert shown == expected
 
 

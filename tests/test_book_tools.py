@@ -2,23 +2,23 @@
 
 import ast
 import copy
+import subprocess
+import sys
 import textwrap
-from types import SimpleNamespace
+from pathlib import Path
 
 import compare_records
 import nbformat
 import notebook_rules
 import pytest
-from book_pages import drop_launch_buttons, report_link
+import torch
 from execute import NotebookFailed, collapse_returns, execute
 from fingerprint import fingerprint, reached_modules, serialise
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from notebooks import is_placeholder, pages, read, repository_url, write
-from setup_cells import setup_cell, write_setup_cell
-
-PLACEHOLDER = "https://github.com/OWNER/learning-to-draw"
-REAL = "https://github.com/ada/learning-to-draw"
-
+from notebooks import ROOT, pages, read, repository, write
+from setup_cells import setup_cell
+from threadpoolctl import threadpool_info
+from threads import ONE_THREAD
 
 # Fingerprints
 
@@ -145,55 +145,7 @@ def test_syntax_trees_keep_what_makes_a_difference():
     assert text("None") != text("...")
 
 
-# The set-up cell and the buttons, in both states of the repository's address
-
-
-def test_set_up_cell_names_the_local_remedy_while_the_owner_is_a_placeholder():
-    cell = setup_cell(PLACEHOLDER)
-    assert "make book" in cell and "%pip" not in cell
-    assert is_placeholder(PLACEHOLDER)
-
-
-def test_set_up_cell_installs_what_is_missing_once_the_owner_is_real():
-    cell = setup_cell(REAL)
-    assert f'%pip install -q "learning-to-draw @ git+{REAL}"' in cell
-    assert not is_placeholder(REAL)
-    assert len(cell.splitlines()) <= 8
-
-
-@pytest.mark.parametrize("url", [PLACEHOLDER, REAL])
-def test_set_up_cells_are_rewritten_in_place(tmp_path, url):
-    path = tmp_path / "chapter.ipynb"
-    notebook = code("old text", "1 + 1")
-    notebook["cells"][0]["metadata"]["tags"] = ["setup"]
-    write(path, notebook)
-    assert write_setup_cell(path, url)
-    assert not write_setup_cell(path, url)
-    sources = [cell["source"] for cell in read(path)["cells"]]
-    assert sources == [setup_cell(url), "1 + 1"]
-
-
-def test_set_up_cells_need_their_tag(tmp_path):
-    path = tmp_path / "chapter.ipynb"
-    write(path, code("1 + 1"))
-    with pytest.raises(ValueError, match="tag 'setup'"):
-        write_setup_cell(path, PLACEHOLDER)
-
-
-def test_buttons_and_links_wait_for_a_real_owner():
-    for url, shown in [(PLACEHOLDER, False), (REAL, True)]:
-        options = {"repository_url": url, "launch_buttons": {"colab_url": "x"}}
-        app = SimpleNamespace(config=SimpleNamespace(html_theme_options=options))
-        drop_launch_buttons(app, app.config)
-        assert bool(options["launch_buttons"]) == shown
-        link = report_link(app, "book/cnn/training")
-        assert ("../errors.html" in link) != shown
-        assert (f"{REAL}/issues/new" in link) == shown
-
-
-def test_repository_address_is_cleaned():
-    assert repository_url({"repository": {"url": f"{REAL}.git"}}) == REAL
-    assert repository_url({"repository": {"url": f"{REAL}/"}}) == REAL
+# The table of contents
 
 
 def test_pages_are_in_reading_order():
@@ -249,6 +201,24 @@ def test_outputs_and_stamp_are_stored(tmp_path, no_data):
     assert list(notebook_rules.ran_from_top_to_bottom(notebook)) == []
 
 
+def test_outputs_are_stored_with_one_thread(tmp_path, no_data, monkeypatch):
+    for name in ONE_THREAD:
+        monkeypatch.setenv(name, "2")
+    notebook = run(
+        tmp_path,
+        "import numpy, torch\nfrom threadpoolctl import threadpool_info",
+        "from companion.runtime import setup\n_ = setup()",
+        "print({pool['num_threads'] for pool in threadpool_info()})",
+    )
+    assert notebook["cells"][2]["outputs"][0]["text"] == "{1}\n"
+    assert notebook["metadata"]["companion"]["threads"] == 1
+
+
+def test_tests_have_one_thread():
+    assert {pool["num_threads"] for pool in threadpool_info()} == {1}
+    assert torch.get_num_threads() == 1
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -262,6 +232,27 @@ def test_failures_warnings_and_embedded_runs_are_not_stored(
 ):
     error = run(tmp_path, source, embedded_ok=False)
     assert isinstance(error, NotebookFailed) and said in str(error)
+
+
+def test_notebooks_without_a_stamp_are_run_first(tmp_path):
+    took = {"slow": 90, "quick": 7, "unknown": None}
+    for name, value in took.items():
+        notebook = code("1")
+        if value is not None:
+            notebook["metadata"]["companion"] = {"seconds": value}
+        write(tmp_path / f"{name}.ipynb", notebook)
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/longest_first.py"]
+        + [tmp_path / f"{name}.ipynb" for name in ("quick", "slow", "unknown")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [Path(name).stem for name in done.stdout.split()] == [
+        "unknown",
+        "slow",
+        "quick",
+    ]
 
 
 # Comparing records
@@ -314,7 +305,7 @@ def good_notebook():
     }
     cells = [
         new_markdown_cell("# Title\n\n$$ a \\tag{1} $$\n\nSee [(1)](#eq-1)."),
-        new_code_cell(setup_cell(repository_url()), metadata={"tags": ["setup"]}),
+        new_code_cell(setup_cell(repository()), metadata={"tags": ["setup"]}),
         new_code_cell("plot()", metadata=figure, outputs=[image]),
         new_markdown_cell("## Exercises"),
     ]

@@ -8,6 +8,7 @@ writes to standard error is left as it was.
 
 import argparse
 import json
+import os
 import sys
 import time
 from datetime import datetime, timezone
@@ -22,6 +23,7 @@ from nbclient.exceptions import (
     DeadKernelError,
 )
 from notebooks import ROOT, code_cells, notebooks, read, write
+from threads import ONE_THREAD
 
 TIMEOUT = 600  # seconds for one cell
 # Asked of the kernel that ran the notebook, after its last cell.
@@ -65,7 +67,7 @@ def execute(path: Path, *, embedded_ok: bool = False) -> dict:
 
 
 def _run(notebook: nbformat.NotebookNode, path: Path) -> dict:
-    """Execute the cells in place; return the stamp."""
+    """Execute the cells in place, on one thread; return the stamp."""
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
@@ -73,7 +75,7 @@ def _run(notebook: nbformat.NotebookNode, path: Path) -> dict:
         record_timing=False,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    with client.setup_kernel():
+    with client.setup_kernel(env=os.environ | ONE_THREAD):
         start = time.perf_counter()
         for index, cell in enumerate(list(notebook["cells"])):
             try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from compare_records import stored_record
 from fingerprint import fingerprint
-from notebooks import code_cells, repository_url, tags
+from notebooks import code_cells, repository, tags
 from setup_cells import setup_cell
 
 MAX_COLUMNS = 72
@@ -66,7 +66,7 @@ def generated_setup_cell(notebook: dict) -> Iterator[str]:
     cells = code_cells(notebook)
     if not cells or "setup" not in tags(cells[0]):
         yield "the first code cell lacks the tag 'setup'"
-    elif cells[0]["source"] != setup_cell(repository_url()):
+    elif cells[0]["source"] != setup_cell(repository()):
         yield "the set-up cell is not the generated one: run `make setup-cells`"
 
 

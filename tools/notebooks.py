@@ -1,7 +1,10 @@
-"""The book's notebooks: which there are, how they are read and written."""
+"""The book's notebooks: which there are, where they live, how they are kept."""
 
 import hashlib
+import os
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import yaml
@@ -15,10 +18,31 @@ def settings() -> dict:
     return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 
 
-def repository_url(config: dict | None = None) -> str:
-    """The one address of the repository, without a final slash or ".git"."""
-    config = settings() if config is None else config
-    return config["repository"]["url"].rstrip("/").removesuffix(".git")
+class Repository(NamedTuple):
+    """Where the book is published: an address and a branch."""
+
+    url: str
+    branch: str
+
+
+def repository(configured: dict | None = None) -> Repository:
+    """Where the book is published; the address has no final slash or ".git".
+
+    BOOK_REPOSITORY and BOOK_BRANCH, if set, have precedence over `configured`, the
+    "url" and "branch" of _config.yml.
+
+    Raises: ValueError if the address is not like https://github.com/OWNER/NAME.
+    """
+    configured = configured or settings()["repository"]
+    url = os.environ.get("BOOK_REPOSITORY") or configured["url"]
+    branch = os.environ.get("BOOK_BRANCH") or configured["branch"]
+    url = url.rstrip("/").removesuffix(".git")
+    if not re.fullmatch(r"https://[^/\s]+/[^/\s]+/[^/\s]+", url):
+        raise ValueError(
+            f"The repository's address is {url!r}; in _config.yml or BOOK_REPOSITORY, "
+            "give one like https://github.com/OWNER/NAME."
+        )
+    return Repository(url, branch)
 
 
 def is_placeholder(url: str) -> bool:

@@ -1,20 +1,23 @@
-"""Write the set-up cell of every notebook according to `_config.yml`.
+"""Write the set-up cell of every notebook for the repository's address.
 
-    python tools/setup_cells.py [NOTEBOOK ...]
+    python tools/setup_cells.py [--to FOLDER] [NOTEBOOK ...]
 
 While the repository's address has the placeholder owner, the cell names the local
-remedy; once it is real, the cell installs the companion where it is missing.
+remedy; once it is real, the cell installs the companion where it is missing. With
+`--to` the notebooks are written below FOLDER, and those of the book stay as they are.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from notebooks import (
+    ROOT,
+    Repository,
     code_cells,
     is_placeholder,
     notebooks,
     read,
-    repository_url,
+    repository,
     tags,
     write,
 )
@@ -32,18 +35,22 @@ INSTALLING = """\
 try:
     import companion  # noqa: F401
 except ModuleNotFoundError:
-    %pip install -q "learning-to-draw @ git+{url}"
+    %pip install -q "learning-to-draw @ git+{url}@{branch}"
 from companion.runtime import setup
 device = setup(seed=0)"""
 
 
-def setup_cell(url: str) -> str:
-    """The text of the set-up cell for a repository's address."""
-    return LOCAL if is_placeholder(url) else INSTALLING.format(url=url)
+def setup_cell(published: Repository) -> str:
+    """The text of the set-up cell for where the book is published."""
+    if is_placeholder(published.url):
+        return LOCAL
+    return INSTALLING.format(url=published.url, branch=published.branch)
 
 
-def write_setup_cell(path: Path, url: str) -> bool:
-    """Write one notebook's set-up cell; return whether that changed it.
+def write_setup_cell(path: Path, published: Repository, to: Path | None = None) -> bool:
+    """Write one notebook with its set-up cell; return whether that changed the cell.
+
+    It is written to the file `to`, else in place.
 
     Raises: ValueError if the first code cell is not tagged "setup".
     """
@@ -54,18 +61,25 @@ def write_setup_cell(path: Path, url: str) -> bool:
             f"{path}: the first code cell must have the tag 'setup'; add it, with any "
             "text, and run tools/setup_cells.py again."
         )
-    if cells[0]["source"] == setup_cell(url):
-        return False
-    cells[0]["source"] = setup_cell(url)
-    write(path, notebook)
-    return True
+    changed = cells[0]["source"] != setup_cell(published)
+    if changed or to is not None:
+        cells[0]["source"] = setup_cell(published)
+        write(to or path, notebook)
+    return changed
 
 
 def main() -> None:
-    url = repository_url()
-    for path in [Path(name) for name in sys.argv[1:]] or notebooks():
-        if write_setup_cell(path, url):
-            print(f"{path}: set-up cell written")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    parser.add_argument(
+        "--to", type=Path, help="write below this folder instead of in place"
+    )
+    arguments = parser.parse_args()
+    published = repository()
+    for path in arguments.notebooks or notebooks():
+        to = arguments.to and arguments.to / path.resolve().relative_to(ROOT)
+        if write_setup_cell(path, published, to):
+            print(f"{to or path}: set-up cell written")
 
 
 if __name__ == "__main__":

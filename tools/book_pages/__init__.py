@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from docutils import nodes
-from notebooks import is_placeholder
+from notebooks import is_placeholder, repository
 from pybtex.database import parse_file
 from sphinx.application import Sphinx
 
@@ -51,7 +51,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_css_file("book.css")
     app.add_js_file("book.js")
     app.connect("config-inited", add_static_files, priority=900)
-    app.connect("config-inited", drop_launch_buttons, priority=900)
+    app.connect("config-inited", name_repository, priority=900)
     app.connect("builder-inited", read_citations)
     app.connect("source-read", rewrite_source)
     app.connect("doctree-read", anchor_equations)
@@ -65,10 +65,18 @@ def add_static_files(app: Sphinx, config) -> None:
     config.html_static_path.append(str(HERE / "static"))
 
 
-def drop_launch_buttons(app: Sphinx, config) -> None:
-    """No Colab or Binder button while the repository's address is a placeholder."""
-    if is_placeholder(config.html_theme_options["repository_url"]):
-        config.html_theme_options["launch_buttons"] = {}
+def name_repository(app: Sphinx, config) -> None:
+    """Lead links to where the book is published, which the environment may say.
+
+    No Colab or Binder button while that address is a placeholder.
+    """
+    options = config.html_theme_options
+    published = repository(
+        {"url": options["repository_url"], "branch": options["repository_branch"]}
+    )
+    options["repository_url"], options["repository_branch"] = published
+    if is_placeholder(published.url):
+        options["launch_buttons"] = {}
 
 
 def read_citations(app: Sphinx) -> None:
@@ -153,7 +161,7 @@ def _of_thebe(script) -> bool:
 
 def report_link(app: Sphinx, page: str) -> str:
     """Where to report an error: a page of the book, or the issue tracker."""
-    url = app.config.html_theme_options["repository_url"].rstrip("/")
+    url = app.config.html_theme_options["repository_url"]
     if is_placeholder(url):
         target = posixpath.relpath(ERRORS_PAGE, posixpath.dirname(page)) + ".html"
     else:
