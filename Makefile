@@ -36,12 +36,14 @@ PYTEST := $(RUN) -m pytest -n $(JOBS)
 NBVAL := --dist loadscope --no-loadscope-reorder \
 	--nbval-lax --nbval-current-env --nbval-cell-timeout=600
 
-# As in tools/threads.py: the processes share the cores, their threads do not.
+# As in tools/processes.py: the processes share the cores, their threads do not.
 export COMPANION_THREADS := 1
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export VECLIB_MAXIMUM_THREADS := 1
+export MALLOC_MMAP_THRESHOLD_ := 33554432
+export MALLOC_TRIM_THRESHOLD_ := 4294967296
 
 .DELETE_ON_ERROR:
 .PHONY: help install book test lint unit pages notebooks embedded full test-browser \

@@ -1,6 +1,6 @@
 import os
 
-from threads import ONE_THREAD
+from processes import ONE_THREAD
 
 # Before anything loads NumPy or PyTorch, which then take as many as there are.
 os.environ.update(ONE_THREAD)

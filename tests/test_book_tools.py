@@ -16,9 +16,9 @@ from execute import NotebookFailed, collapse_returns, execute
 from fingerprint import fingerprint, reached_modules, serialise
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from notebooks import ROOT, pages, read, repository, write
+from processes import SIDE_BY_SIDE
 from setup_cells import setup_cell
 from threadpoolctl import threadpool_info
-from threads import ONE_THREAD
 
 # Fingerprints
 
@@ -202,7 +202,7 @@ def test_outputs_and_stamp_are_stored(tmp_path, no_data):
 
 
 def test_outputs_are_stored_with_one_thread(tmp_path, no_data, monkeypatch):
-    for name in ONE_THREAD:
+    for name in SIDE_BY_SIDE:
         monkeypatch.setenv(name, "2")
     notebook = run(
         tmp_path,

@@ -1,7 +1,5 @@
 """Batches that do not fit their trainer: known before anything is learned."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch import nn
@@ -182,10 +180,9 @@ def test_classifiers_take_standardised_pictures_but_no_nan(name):
 def test_linear_autoencoders_and_points_may_have_any_range():
     linear = one(AutoencoderTrainer, Autoencoder(SHAPE, (), 2))
     fit(linear, [2 * X - 1], epochs=1, progress=False)
-    G = SimpleNamespace(image_shape=(2,))  # G and D of points in the plane
-    assert GANTrainer.takes(SimpleNamespace(G=G), X)["x"]("x", torch.randn(5, 2)) is (
-        None
-    )
+    check = mlp_pair().takes(X)["x"]
+    for points in (torch.randn(5, 2), torch.randn(5, 2, 1, 1)):
+        check("x", points)
 
 
 @pytest.mark.parametrize("name", LABELLED | READERS)
@@ -236,6 +233,20 @@ def test_a_readers_own_trainer_is_known_by_its_signature():
         fit(Mine(), [batch], epochs=1, progress=False)
     refuse(Mine(), [X], TypeError, "brings 1 tensor and Mine takes 2")
     refuse(Mine(), [(X, Y, X, X)], TypeError, "brings 4 tensors")
+
+
+class Repair(TranslationTrainer):
+    """A subclass with a step of its own, which makes the pairs itself."""
+
+    def step(self, x):
+        return super().step(1 - x, x)
+
+
+def test_a_subclass_may_take_less():
+    G = UNet(1, 1, widths=(4, 4), batch_norm=False)
+    fit(one(Repair, G), Batches(X), epochs=1, progress=False)
+    refuse(one(Repair, G), Batches(X, X), TypeError, "brings 2 .* Repair takes 1")
+    refuse(one(Repair, G), Batches(255 * X), ValueError, "x / 255")
 
 
 @pytest.mark.parametrize(

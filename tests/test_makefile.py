@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from notebooks import ROOT
-from threads import ONE_THREAD
+from processes import SIDE_BY_SIDE
 
 NAME = "Learning to Draw ü"
 NEIGHBOURS = ("Learning", "to", "Draw")
-ENVIRONMENT = ("COMPANION_RECORDS", "COMPANION_DATA", "COMPANION_OFFLINE", *ONE_THREAD)
+ENVIRONMENT = ("COMPANION_RECORDS", "COMPANION_DATA", "COMPANION_OFFLINE")
+ENVIRONMENT += tuple(SIDE_BY_SIDE)
 # Writes one record for each call: arguments, then the variables of ENVIRONMENT.
 STAND_IN = f"""#!/bin/sh
 {{
@@ -194,10 +195,10 @@ def test_records_and_missing_data_have_whole_addresses(project):
 
 @pytest.mark.parametrize("target", ["unit", "notebooks", "embedded", "full", "execute"])
 def test_processes_have_one_thread(project, target):
-    two = dict.fromkeys(ONE_THREAD, "2")
+    two = dict.fromkeys(SIDE_BY_SIDE, "2")
     assert project.make(target, **two).returncode == 0
     for _, variables in project.calls():
-        assert {name: variables[name] for name in ONE_THREAD} == ONE_THREAD
+        assert {name: variables[name] for name in SIDE_BY_SIDE} == SIDE_BY_SIDE
 
 
 def test_number_of_workers(project):

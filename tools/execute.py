@@ -23,7 +23,7 @@ from nbclient.exceptions import (
     DeadKernelError,
 )
 from notebooks import ROOT, code_cells, notebooks, read, write
-from threads import ONE_THREAD
+from processes import SIDE_BY_SIDE
 
 TIMEOUT = 600  # seconds for one cell
 # Asked of the kernel that ran the notebook, after its last cell.
@@ -75,7 +75,7 @@ def _run(notebook: nbformat.NotebookNode, path: Path) -> dict:
         record_timing=False,
         resources={"metadata": {"path": str(path.parent)}},
     )
-    with client.setup_kernel(env=os.environ | ONE_THREAD):
+    with client.setup_kernel(env=os.environ | SIDE_BY_SIDE):
         start = time.perf_counter()
         for index, cell in enumerate(list(notebook["cells"])):
             try:

@@ -23,8 +23,8 @@ Check = Callable[[str, Tensor], None]
 
 
 def pictures(name: str, value: Tensor) -> None:
-    """Values in [0, 1] of pictures; points (B, D) of a space may lie anywhere."""
-    if value.dim() > 2:
+    """Values in [0, 1] of pictures; points, of a single pixel, may lie anywhere."""
+    if prod(value.shape[2:]) > 1:
         check_unit_range(name, value)
 
 
@@ -78,11 +78,12 @@ def checked_step(
         tensors, for one that `trainer.takes` refuses, or for a batch of one image
         where batch normalisation needs two.
     """
-    takes = trainer.takes(batch[0]) if hasattr(trainer, "takes") and batch else None
-    _check_number(trainer, batch, takes)
+    takes = trainer.takes(batch[0]) if hasattr(trainer, "takes") and batch else {}
+    names = _checked_names(trainer, batch, takes)
     for tensors in _in_memory(batches, batch):
-        for (name, check), value in zip((takes or {}).items(), tensors, strict=False):
-            check(name, value)
+        for name, value in zip(names, tensors, strict=False):
+            if name in takes:
+                takes[name](name, value)
     smallest = _smallest(batches, batch) if whole_epoch else len(batch[0])
     if smallest != 1:
         return trainer.step(*batch)
@@ -90,18 +91,23 @@ def checked_step(
         return trainer.step(*batch)
 
 
-def _check_number(
-    trainer: Any, batch: tuple[Tensor, ...], takes: Mapping[str, Check] | None
-) -> None:
+def _checked_names(
+    trainer: Any, batch: tuple[Tensor, ...], takes: Mapping[str, Check]
+) -> list[str]:
+    """The names under which `step` takes the tensors of a batch.
+
+    Raises: TypeError if there are too many tensors or too few.
+    """
     parameters = inspect.signature(trainer.step).parameters.values()
-    open_ended = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
     optional = {p.name for p in parameters if p.default is not p.empty}
-    if takes is not None:
-        names, open_ended = list(takes), False
+    most = len(names)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        names += [name for name in takes if name not in names]
+        most = len(names) if takes else inf
     least = len([name for name in names if name not in optional])
-    if least <= len(batch) <= (inf if open_ended else len(names)):
-        return
+    if least <= len(batch) <= most:
+        return names
     remedy = f"give batches of {', '.join(names)}"
     if len(batch) > len(names) == 1:
         remedy += ", for instance Batches(split.x), without the labels"
