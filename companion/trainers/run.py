@@ -57,8 +57,8 @@ class Run:
             self._begun = self._order()
         drawn = iter(self.batches)
         if self.done:
-            # Drawn again in the same order, and left aside.
-            list(islice(drawn, self.done))
+            # Drawn again in the same order, and let go.
+            next(islice(drawn, self.done, self.done), None)
             set_random_state(self._random)
         return map(as_tuple, drawn)
 

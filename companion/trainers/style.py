@@ -16,7 +16,7 @@ from companion.losses.style import (
 )
 from companion.models.style import Canvas, Palette
 from companion.trainers.fit import fit
-from companion.trainers.inputs import Check, pictures
+from companion.trainers.inputs import Check, finite, pictures
 from companion.trainers.parts import check_weights
 
 
@@ -52,7 +52,8 @@ class StyleTrainer:
         self.range_weight = range_weight
 
     def takes(self, style: Tensor) -> dict[str, Check]:
-        return {"style": pictures, "content": pictures}
+        # The content may be shifted towards the style's colours, even out of range.
+        return {"style": pictures, "content": finite}
 
     def step(self, style: Tensor, content: Tensor | None = None) -> dict[str, Tensor]:
         with torch.no_grad():  # the targets: what the network sees in the batch
