@@ -165,6 +165,91 @@ def test_the_last_look_can_be_repeated(path):
     assert history["loss"] == run(Stops(0), epochs=1)["loss"]
 
 
+class Draws:
+    """A look that draws random numbers, and presses Ctrl-C at the n-th time."""
+
+    def __init__(self, n=0):
+        self.n, self.count = n, 0
+
+    def __call__(self, *_):
+        torch.rand(3)
+        self.count += 1
+        if self.count == self.n:
+            raise KeyboardInterrupt
+        return {"val": 0.5}
+
+
+@pytest.mark.parametrize("kind", ["validate", "watch"])
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_looks_may_draw_random_numbers(path, kind, n):
+    whole, resumed = Stops(0), Stops(0)
+    expected = run(whole, **{kind: Draws()})
+    run(Stops(0), path, epochs=n or 1, **{kind: Draws(n)})
+    looks_again = kind == "watch" and n  # one that failed is not repeated
+    history = run(resumed, path, resume=True, **{kind: Draws()})
+    assert history.terms == expected.terms or looks_again
+    assert torch.equal(weights(resumed), weights(whole)) or looks_again
+    assert kept(path)["step"] == 12
+
+
+def test_a_run_that_ends_in_an_epoch_can_be_made_longer(path):
+    whole, resumed = Stops(0), Stops(0)
+    expected = fit(whole, batches(), steps=12, watch=Draws(), progress=False)
+    settings = {"checkpoint": path, "resume": True, "progress": False}
+    first = fit(Stops(0), batches(), steps=6, watch=Draws(), **settings)
+    assert first.steps == [4, 6]
+    before = kept(path)
+    assert before["step"] == 6
+    shorter = fit(Stops(0), batches(), steps=4, **settings)
+    assert shorter.steps == [4, 6], "nothing is left to do"
+    assert kept(path)["history"]["terms"] == before["history"]["terms"]
+    history = fit(resumed, batches(), steps=12, watch=Draws(), **settings)
+    assert history.steps == expected.steps and history.terms == expected.terms
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_failing_resumption_leaves_the_file(path):
+    with pytest.raises(RuntimeError):
+        run(Stops(2, RuntimeError("out of memory")), path)
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError):
+        run(Stops(1, RuntimeError("out of memory")), path, resume=True)
+    assert path.read_bytes() == before
+
+
+def test_an_interrupt_in_the_last_save_is_not_lost(path):
+    pressed = []
+
+    class Late(WithState):
+        def step(self, x, y):
+            self.value += 1
+            return {"n": torch.tensor(0.0)}
+
+        def state_dict(self):
+            if self.value == 12 and not pressed:
+                pressed.append(True)
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().state_dict()
+
+    history = run(Late(0), path)
+    assert history.interrupted and history.steps == [4, 8, 12]
+    assert kept(path)["step"] == 12
+
+
+def test_not_a_number_and_an_interrupt_at_once(path, capsys):
+    class Both(Stops):
+        def step(self, x, y):
+            terms = super().step(x, y)
+            return (
+                terms | {"loss": torch.tensor(torch.nan)} if self.count == 2 else terms
+            )
+
+    history = run(Both(2), path)
+    assert history.interrupted and history.steps == [2]
+    assert "loss became nan at step 2" in (said := capsys.readouterr().out)
+    assert f"{path} holds step 0" in said
+
+
 def test_without_a_checkpoint_it_is_said(capsys):
     history = run(Stops(3))
     assert history.steps == [3]

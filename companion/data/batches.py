@@ -82,6 +82,11 @@ class Batches:
                 x = self.augment(x, generator=generator)
             yield x, *more
 
+    def whole(self) -> tuple[Tensor | None, ...]:
+        """The tensors of all images at once, None for those that `augment` changes."""
+        x, *more = self.tensors
+        return (None if self.augment else x, *more)
+
     def state_dict(self) -> dict[str, int]:
         """What `load_state_dict` needs to go on at the next epoch."""
         return {

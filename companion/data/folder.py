@@ -5,6 +5,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from numbers import Integral
 from pathlib import Path, PurePath, PurePosixPath
 from typing import NoReturn
 
@@ -179,6 +180,8 @@ def _key(group: Callable[[PurePosixPath], Hashable] | None, path: PurePosixPath)
     Raises: TypeError for something whose text may differ from run to run.
     """
     key = path if group is None else group(path)
+    if isinstance(key, Integral):
+        key = int(key)  # NumPy's, too
     if not isinstance(key, str | int | tuple | PurePath):
         raise TypeError(
             f"group gave {key!r} for {path}; give a string, a whole number, or a "
@@ -243,10 +246,10 @@ def _listed(names: list[str]) -> str:
 
 
 def _sides(size: int | tuple[int, int]) -> tuple[int, int]:
-    sides = size if isinstance(size, tuple) else (size, size)
-    if len(sides) != 2 or not all(isinstance(n, int) and n > 0 for n in sides):
+    sides = tuple(size) if isinstance(size, Sequence) else (size, size)
+    if len(sides) != 2 or not all(isinstance(n, Integral) and n > 0 for n in sides):
         raise ValueError(f"size is {size!r}; give a side, or (height, width).")
-    return sides
+    return int(sides[0]), int(sides[1])
 
 
 def _color(ground: float | Sequence[float]) -> np.ndarray:

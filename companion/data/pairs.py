@@ -52,6 +52,12 @@ class PairBatches(Batches):
         )
         self.channels = x.shape[1]
 
+    def whole(self) -> tuple[Tensor | None, ...]:
+        if self.augment:
+            return None, None
+        (both,) = self.tensors
+        return both[:, : self.channels], both[:, self.channels :]
+
     def _draw(self, number: int) -> Iterator[tuple[Tensor, ...]]:
         for (both,) in super()._draw(number):
             yield both[:, : self.channels], both[:, self.channels :]

@@ -33,6 +33,7 @@ class Autoencoder(nn.Module):
                 f"latent {latent}; all sizes are 1 or more, and an image has three."
             )
         self.image_shape, self.latent = tuple(image_shape), latent
+        self.unit_range = bool(hidden)  # trainers then refuse another range
         sizes = [prod(image_shape), *hidden, latent]
         self.encoder = nn.Sequential(nn.Flatten(), *_layers(sizes))
         self.decoder = nn.Sequential(

@@ -25,6 +25,7 @@ class Generator(nn.Module):
     """
 
     net: nn.Module
+    unit_range = True  # trainers refuse pictures in another range
 
     def __init__(self, image_shape: tuple[int, int, int], latent: int):
         super().__init__()

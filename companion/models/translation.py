@@ -30,6 +30,8 @@ class UNet(nn.Module):
     Differs: sub-pixel doublings (Shi et al. 2016), no drop-out, ends in a sigmoid.
     """
 
+    unit_range = True  # trainers refuse pictures in another range
+
     def __init__(
         self,
         in_channels: int,

@@ -85,6 +85,8 @@ class VideoPredictor(nn.Module):
     Raises: ValueError for sizes below 1.
     """
 
+    unit_range = True  # trainers refuse videos in another range
+
     def __init__(self, frame_shape: tuple[int, int, int], multiple: int):
         super().__init__()
         if len(frame_shape) != 3 or min(frame_shape) < 1:

@@ -24,6 +24,8 @@ class VQVAE(nn.Module):
     Differs: one stride of 4 for two of 2, and one residual block for two.
     """
 
+    unit_range = True  # trainers refuse pictures in another range
+
     def __init__(
         self,
         image_shape: tuple[int, int, int] = (1, 28, 28),

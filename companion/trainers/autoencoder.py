@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import squared_error
-from companion.trainers.inputs import Check, finite, pictures
+from companion.trainers.inputs import Check, pictures_of
 from companion.trainers.parts import advance, train_mode
 
 
@@ -33,9 +33,7 @@ class AutoencoderTrainer:
         self.corrupt, self.schedule = corrupt, schedule
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        # A linear autoencoder, without a sigmoid at its end, can give any number.
-        squashes = any(isinstance(part, nn.Sigmoid) for part in self.model.modules())
-        return {"x": pictures if squashes else finite}
+        return {"x": pictures_of(self.model)}
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         train_mode(self.model)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from copy import copy
+from io import BytesIO
 from pathlib import Path
 from pickle import PickleError, UnpicklingError
 from typing import Any
@@ -102,13 +103,15 @@ def load_checkpoint(path: Path, trainer: object, batches: object) -> dict[str, A
                 raise ValueError(
                     f"{path}: network {name!r} differs in {sorted(differing)}: {remedy}"
                 )
-    if content["run"]["batches"] is not None:
-        if not hasattr(batches, "load_state_dict"):
-            raise ValueError(
-                f"{path} holds the order of its batches, and a "
-                f"{type(batches).__name__} cannot take it up: {remedy}"
-            )
-        batches.load_state_dict(content["run"]["batches"])  # which checks first
+    order = content["run"]["batches"]
+    if (order is None) == hasattr(batches, "load_state_dict"):
+        holds = "no order of" if order is None else "the order of"
+        raise ValueError(
+            f"{path} holds {holds} its batches, which does not suit a "
+            f"{type(batches).__name__}: {remedy}"
+        )
+    if order is not None:
+        batches.load_state_dict(order)  # which checks first
     for name, part in parts.items():
         part.load_state_dict(content["parts"][name])
     return content["run"]
@@ -139,7 +142,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
-        return torch.from_numpy(value)
+        try:
+            return torch.from_numpy(value.copy())
+        except TypeError:
+            return value  # of texts or objects: named when it is read back
     if isinstance(value, dict):
         plain = copy(value)  # of its own kind, with what a state_dict says of itself
         plain.clear()
@@ -154,16 +160,28 @@ def _write(content: dict[str, Any], temporary: Path) -> None:
     try:
         torch.save(content, temporary)
         torch.load(temporary, weights_only=True, map_location="cpu")
-    except (PickleError, AttributeError) as error:
+    except (PickleError, AttributeError, TypeError) as error:
         what = str(error)  # of an object that cannot be written at all
         if isinstance(error, UnpicklingError):
             what = _foreign_kinds(temporary)
+        parts = [name for name, s in content["parts"].items() if not _can_be_kept(s)]
         raise TypeError(
-            f"The state of this {content['trainer']} cannot be kept ({what}): a "
+            f"The state of this {content['trainer']} cannot be kept: "
+            f"{', '.join(parts)} ({what}). A "
             "checkpoint holds tensors, numbers, texts, lists and dictionaries only, "
             "so that reading it runs no code. Turn the rest into these, or keep it "
             "out of state_dict()."
         ) from error
+
+
+def _can_be_kept(state: Any) -> bool:
+    try:
+        torch.save(state, buffer := BytesIO())
+        buffer.seek(0)
+        torch.load(buffer, weights_only=True)
+    except (PickleError, AttributeError, TypeError):
+        return False
+    return True
 
 
 def _foreign_kinds(path: Path) -> str:

@@ -6,7 +6,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import cross_entropy, l1_penalty
 from companion.losses.classification import check_smoothing
-from companion.trainers.inputs import Check, class_numbers, finite, num_outputs
+from companion.trainers.inputs import Check, class_numbers, finite, num_logits
 from companion.trainers.parts import advance, check_weights, train_mode
 
 
@@ -38,7 +38,7 @@ class ClassifierTrainer:
         self.weight = weight
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": finite, "y": class_numbers(num_outputs(self.model, x))}
+        return {"x": finite} | class_numbers("y", num_logits(self.model, self.model, x))
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.model)

@@ -78,11 +78,7 @@ def fit(
         with bar, Interrupts() as interrupts:
             while run.step < total or run.done:
                 drawn = run.epoch()
-                while run.step < total:
-                    with interrupts.at_once():
-                        batch = next(drawn, None)
-                    if batch is None:
-                        break
+                while run.step < total and (batch := next(drawn, None)) is not None:
                     run.sound = False
                     if run.step == run.first:
                         terms = checked_step(
@@ -105,16 +101,17 @@ def fit(
                     raise ValueError("batches gave no batch: nothing to train on.")
                 values = run.means.read()
                 if validate is not None:
-                    with interrupts.at_once():
+                    with interrupts.at_once(), run.looking():
                         values = _joined(values, validate())
-                run.end_epoch(values)
+                complete = run.done >= per_epoch or run.step < total
+                run.end_epoch(values, complete=complete)
                 _show(bar, values)
-                run.save()
                 last_save = time.perf_counter()
                 if watch is not None:
                     bar.clear()  # or a copy of it would stay above the picture
-                    with interrupts.at_once():
+                    with interrupts.at_once(), run.looking():
                         watch(run.step)
+            interrupts.check()
     except KeyboardInterrupt:
         standing = run.leave(total)
         run.stop()

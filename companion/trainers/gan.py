@@ -11,8 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses import discriminator_loss, non_saturating_loss, r1_penalty
-from companion.models.cgan import label_vectors
-from companion.trainers.inputs import Check, pictures
+from companion.trainers.inputs import Check, labels_of, pictures_of
 from companion.trainers.parts import (
     StepCount,
     advance,
@@ -73,11 +72,8 @@ class GANTrainer:
         self.average = average
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
-    def takes(self, x: Tensor) -> dict[str, Check]:
-        classes = getattr(self.G, "num_classes", None)
-        if classes is None:
-            return {"x": pictures}
-        return {"x": pictures, "y": lambda name, y: label_vectors(y, classes)}
+    def takes(self, x: Tensor) -> dict[str, Check | None]:
+        return {"x": pictures_of(self.G)} | labels_of(self.G)
 
     def step(self, x: Tensor, *y: Tensor) -> dict[str, Tensor]:
         train_mode(self.G, self.D)

@@ -65,13 +65,13 @@ class Means:
     def read(self) -> dict[str, float]:
         """The means so far; the pending terms are brought over.
 
-        Raises: FloatingPointError naming the first term and step that is not finite.
+        Raises: FloatingPointError naming the first term and step that is not finite;
+            it and those after it are left out of the means.
         """
-        if self.pending:
-            numbers = torch.stack([v.float() for *_, v in self.pending]).tolist()
-            for (step, count, name, _), value in zip(
-                self.pending, numbers, strict=True
-            ):
+        pending, self.pending = self.pending, []
+        if pending:
+            numbers = torch.stack([v.float() for *_, v in pending]).tolist()
+            for (step, count, name, _), value in zip(pending, numbers, strict=True):
                 if not math.isfinite(value):
                     raise FloatingPointError(
                         f"{name} became {value} at step {step}. Lower the learning "
@@ -80,5 +80,4 @@ class Means:
                     )
                 self.sums[name] = self.sums.get(name, 0.0) + value * count
                 self.images[name] = self.images.get(name, 0) + count
-            self.pending.clear()
         return {name: total / self.images[name] for name, total in self.sums.items()}

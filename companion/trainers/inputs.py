@@ -1,8 +1,8 @@
 """Whether the batches fit the trainer: known before the first update.
 
 A trainer says by `takes(x)` what the tensors of a batch must be: a check for each, by
-name, given the first batch's x. Of a trainer that does not, a reader's own, only the
-number of tensors is known, from the signature of its `step`.
+the name that `step` gives it, made from the first batch's x. What nothing is said of
+may be anything: a reader's own trainers and networks are known by their signature.
 """
 
 import inspect
@@ -14,18 +14,26 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import TensorDataset, default_collate
 
 from companion.data.batches import Batches
 from companion.data.checks import check_labels, check_unit_range
+from companion.models.cgan import label_vectors
 from companion.runtime import evaluating, same_random_state
 
-Check = Callable[[str, Tensor], None]
+Check = Callable[[str, Tensor], object]  # raises, if the tensor does not fit
+
+_ONE_POSITION = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+)
+SLACK = 1e-4  # a resized or filtered picture may overshoot by rounding
 
 
 def pictures(name: str, value: Tensor) -> None:
     """Values in [0, 1] of pictures; points, of a single pixel, may lie anywhere."""
     if prod(value.shape[2:]) > 1:
-        check_unit_range(name, value)
+        check_unit_range(name, value, slack=SLACK)
 
 
 def finite(name: str, value: Tensor) -> None:
@@ -36,15 +44,34 @@ def finite(name: str, value: Tensor) -> None:
         )
 
 
-def class_numbers(num_classes: int) -> Check:
-    """Labels of 0 to num_classes - 1."""
-    return partial(check_labels, num_classes=num_classes)
+def pictures_of(network: nn.Module) -> Check:
+    """What a network is compared with: `pictures`, if it says so by `unit_range`."""
+    return pictures if getattr(network, "unit_range", False) else finite
 
 
-def num_outputs(model: nn.Module, x: Tensor) -> int:
-    """How many logits a classifier gives an image, asked with the first one of x."""
+def class_numbers(name: str, num_classes: int | None) -> dict[str, Check]:
+    """Labels of 0 to num_classes - 1; nothing is said if the number is not known."""
+    if num_classes is None:
+        return {}
+    check = partial(check_labels, num_classes=num_classes)
+    return {name: lambda name, y: check(name, y.flatten())}
+
+
+def labels_of(G: nn.Module) -> dict[str, Check | None]:
+    """What a generator takes as y: nothing, G(z), or labels of its classes, G(z, y)."""
+    if len(inspect.signature(getattr(G, "forward", G)).parameters) == 1:
+        return {"y": None}
+    classes = getattr(G, "num_classes", None)
+    if classes is None:
+        return {}
+    numbers = (classes,) if isinstance(classes, int) else classes
+    return {"y": lambda name, y: label_vectors(y, numbers)}
+
+
+def num_logits(model: nn.Module, answer: Callable[[Tensor], Tensor], x: Tensor) -> int:
+    """How many logits a classifier answers with, asked with the first image of x."""
     with evaluating(model), same_random_state():
-        return model(x[:1]).shape[-1]
+        return answer(x[:1]).shape[-1]
 
 
 def as_tuple(batch: Any) -> tuple[Tensor, ...]:
@@ -54,10 +81,9 @@ def as_tuple(batch: Any) -> tuple[Tensor, ...]:
     """
     if isinstance(batch, Tensor):
         return (batch,)
-    if not isinstance(batch, tuple | list):
-        raise TypeError(
-            f"A batch is {type(batch).__name__}; give tensors, one or a tuple of them."
-        )
+    if not isinstance(batch, tuple | list) or len(batch) == 0:
+        kind = "empty" if isinstance(batch, tuple | list) else type(batch).__name__
+        raise TypeError(f"A batch is {kind}; give tensors, one or a tuple of them.")
     for place, value in enumerate(batch, 1):
         if not isinstance(value, Tensor):
             raise TypeError(
@@ -78,12 +104,13 @@ def checked_step(
         tensors, for one that `trainer.takes` refuses, or for a batch of one image
         where batch normalisation needs two.
     """
-    takes = trainer.takes(batch[0]) if hasattr(trainer, "takes") and batch else {}
+    # What a class says does not bind those derived from it with a step of their own.
+    takes = trainer.takes(batch[0]) if _speaks_for(trainer, "takes", "step") else {}
     names = _checked_names(trainer, batch, takes)
     for tensors in _in_memory(batches, batch):
         for name, value in zip(names, tensors, strict=False):
-            if name in takes:
-                takes[name](name, value)
+            if check := takes.get(name):
+                check(name, value)
     smallest = _smallest(batches, batch) if whole_epoch else len(batch[0])
     if smallest != 1:
         return trainer.step(*batch)
@@ -91,21 +118,32 @@ def checked_step(
         return trainer.step(*batch)
 
 
+def _speaks_for(thing: object, method: str, other: str) -> bool:
+    """Whether a method was written by one who knew the other as it is now."""
+    kinds = type(thing).__mro__
+    place = {n: i for i, kind in reversed(list(enumerate(kinds))) for n in vars(kind)}
+    own = getattr(thing, "__dict__", {})
+    if method not in place or other in own:
+        return False
+    return place[method] <= place.get(other, len(kinds))
+
+
 def _checked_names(
-    trainer: Any, batch: tuple[Tensor, ...], takes: Mapping[str, Check]
+    trainer: Any, batch: tuple[Tensor, ...], takes: Mapping[str, Check | None]
 ) -> list[str]:
     """The names under which `step` takes the tensors of a batch.
 
     Raises: TypeError if there are too many tensors or too few.
     """
     parameters = inspect.signature(trainer.step).parameters.values()
-    names = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
-    optional = {p.name for p in parameters if p.default is not p.empty}
-    most = len(names)
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        names += [name for name in takes if name not in names]
-        most = len(names) if takes else inf
-    least = len([name for name in names if name not in optional])
+    named = [p for p in parameters if p.kind in _ONE_POSITION]
+    names = [p.name for p in named]
+    least, most = sum(p.default is p.empty for p in named), float(len(names))
+    for rest in (p.name for p in parameters if p.kind is p.VAR_POSITIONAL):
+        if rest not in takes:
+            most = inf
+        elif takes[rest] is not None:
+            names, least, most = [*names, rest], least + 1, most + 1
     if least <= len(batch) <= most:
         return names
     remedy = f"give batches of {', '.join(names)}"
@@ -121,13 +159,18 @@ def _checked_names(
 
 def _in_memory(batches: Any, batch: tuple[Tensor, ...]) -> Iterator[tuple[Tensor, ...]]:
     """All tensors that can be seen without drawing a batch, else the first batch's."""
-    if isinstance(batches, Batches) and len(batches.tensors) == len(batch):
-        x, *more = batches.tensors
-        yield (x if batches.augment is None else batch[0], *more)
-    elif isinstance(batches, list | tuple):
+    if isinstance(batches, list | tuple):
         yield from map(as_tuple, batches)
-    else:
-        yield batch
+        return
+    whole: tuple[Tensor | None, ...] = ()
+    dataset = getattr(batches, "dataset", None)  # of a DataLoader
+    if isinstance(batches, Batches):
+        if all(_speaks_for(batches, "whole", m) for m in ("__iter__", "_draw")):
+            whole = batches.whole()
+    elif type(dataset) is TensorDataset and batches.collate_fn is default_collate:
+        whole = dataset.tensors
+    seen = whole if len(whole) == len(batch) else batch
+    yield tuple(b if w is None else w for w, b in zip(seen, batch, strict=True))
 
 
 def _smallest(batches: Any, batch: tuple[Tensor, ...]) -> int:
@@ -160,7 +203,8 @@ def _batch_norm_refusing_one(trainer: Any, batches: Any, size: int) -> Iterator[
         if not module.training or values != size:
             return
         total, batch_size = _num_images(batches), getattr(batches, "batch_size", None)
-        which = "A batch holds" if size == 1 else "The last batch of an epoch holds"
+        last = size > 1 and batch_size is not None
+        which = "The last batch of an epoch holds" if last else "A batch holds"
         of = "" if total is None else f" of {total}"
         remedy = "make batches of 2 or more"
         if batch_size is not None and batch_size > 1:
@@ -170,7 +214,8 @@ def _batch_norm_refusing_one(trainer: Any, batches: Any, size: int) -> Iterator[
             f"images of a batch, needs 2: {remedy}."
         )
 
-    networks = [part for part in vars(trainer).values() if isinstance(part, nn.Module)]
+    parts = getattr(trainer, "__dict__", {}).values()
+    networks = [part for part in parts if isinstance(part, nn.Module)]
     layers = {m for net in networks for m in net.modules() if isinstance(m, _BatchNorm)}
     hooks = [layer.register_forward_pre_hook(refuse) for layer in layers]
     try:

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.rnn import nll_through_time
-from companion.trainers.inputs import Check, class_numbers, finite, num_outputs
+from companion.trainers.inputs import Check, class_numbers, finite, num_logits
 from companion.trainers.parts import advance, train_mode
 
 
@@ -41,7 +41,9 @@ class RowTrainer:
         self.max_norm, self.early = max_norm, early
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": finite, "y": class_numbers(num_outputs(self.model, x))}
+        return {"x": finite} | class_numbers(
+            "y", num_logits(self.model, self.model.each_row, x)
+        )
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.model)

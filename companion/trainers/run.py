@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from companion.runtime import random_state, save_file, set_random_state
@@ -34,12 +36,16 @@ class Run:
         self.done = 0  # batches of the present epoch
         self.sound = True  # not in the middle of an update
         self.saved: int | None = None  # the step that the checkpoint holds
+        self._made = False  # the checkpoint, by this run
         self._begun: dict[str, Any] = {}  # the present epoch's beginning
         self._random: dict[str, Any] = {}  # after its first `done` batches
+        self._held: dict[str, Any] | None = None  # while others may draw
+        self._settled = False  # the checkpoint, for good
         if self.path is None:
             if resume:
                 raise ValueError("resume=True needs checkpoint=, the file to read.")
         elif not self.path.exists():
+            self._made = True
             self.save()
         elif resume:
             self._load()
@@ -68,9 +74,31 @@ class Run:
         self.step += 1
         self.done += 1
 
-    def end_epoch(self, values: Mapping[str, float]) -> None:
+    def end_epoch(self, values: Mapping[str, float], *, complete: bool) -> None:
+        """An epoch joins the history, and the next one begins.
+
+        If it is not complete, since the run ends within it, the checkpoint keeps it
+        as it stands, for a longer run to go on from.
+        """
+        if not complete:
+            self.save()
+            self._settled = True
         self.history.append(self.step, values)
         self.means, self.done = Means(), 0
+        self.save()
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """Within, others may draw random numbers, and fail.
+
+        If they fail, the checkpoint has the numbers from before, else those after.
+        """
+        self._held = random_state()
+        yield
+        moved = not _same(self._held, random_state())
+        self._held = None
+        if moved and not self.done:
+            self.save()
 
     def stop(self) -> None:
         """Ctrl-C: what the unfinished epoch measured joins the history."""
@@ -87,7 +115,7 @@ class Run:
         Raises: FloatingPointError for a term that is not finite; OSError if the file
             cannot be written; TypeError if the trainer's state cannot be kept.
         """
-        if self.path is None:
+        if self.path is None or self._settled:
             return
         self.means.read()
         if self.step:
@@ -101,7 +129,7 @@ class Run:
             "images": self.means.images,
             "batches": begun["batches"],
             "begun": begun["random"],
-            "random": random_state(),
+            "random": self._held or random_state(),
         }
         save_checkpoint(self.path, self.trainer, self.batches, here)
         self.saved = self.step
@@ -109,16 +137,21 @@ class Run:
     def leave(self, total: int) -> str:
         """Keep what can be kept at a sudden end; say where the run stands."""
         standing = f"after {self.step} of {total} steps"
+        try:
+            self.means.read()
+        except FloatingPointError as error:
+            standing += f" ({error})"
+            self.sound = False
         if self.path is None:
             return f"{standing}; no checkpoint was asked for"
         if self.step == self.first:
-            if not self.step:
+            if self._made:
                 self.path.unlink(missing_ok=True)  # it would be in the way
             return standing
         if self.sound:
             try:
                 self.save()
-            except (OSError, FloatingPointError) as error:
+            except (OSError, TypeError) as error:
                 standing += f" ({error})"
         return (
             f"{standing}; {self.path} holds step {self.saved}, and resume=True goes "
@@ -130,7 +163,7 @@ class Run:
         known = hasattr(self.batches, "state_dict")
         return {
             "batches": self.batches.state_dict() if known else None,
-            "random": random_state(),
+            "random": self._held or random_state(),
         }
 
     def _load(self) -> None:
@@ -145,3 +178,16 @@ class Run:
         self._begun = {"batches": here["batches"], "random": here["begun"]}
         self._random = here["random"]
         set_random_state(here["begun"])
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two states of torch's generators are equal."""
+
+    def parts(state: Mapping[str, Any]) -> list[Tensor]:
+        return [
+            state["cpu"],
+            *state.get("cuda", []),
+            *([state["mps"]] if "mps" in state else []),
+        ]
+
+    return all(map(torch.equal, parts(one), parts(other)))

@@ -13,7 +13,7 @@ from companion.losses import (
     non_saturating_loss,
 )
 from companion.trainers.gan import frozen
-from companion.trainers.inputs import Check, pictures
+from companion.trainers.inputs import Check, pictures_of
 from companion.trainers.parts import (
     advance,
     check_optimizer,
@@ -43,7 +43,7 @@ class TranslationTrainer:
         self.G, self.opt_G, self.schedule_G = G, opt_G, schedule_G
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": pictures, "y": pictures}
+        return {"x": pictures_of(self.G), "y": pictures_of(self.G)}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.G)
@@ -91,7 +91,7 @@ class Pix2PixTrainer:
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": pictures, "y": pictures}
+        return {"x": pictures_of(self.G), "y": pictures_of(self.G)}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.G, self.D)
@@ -163,7 +163,7 @@ class CycleGANTrainer:
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": pictures, "y": pictures}
+        return {"x": pictures_of(self.F), "y": pictures_of(self.G)}
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.G, self.F, self.D_X, self.D_Y)

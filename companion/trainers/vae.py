@@ -59,7 +59,8 @@ class ConditionalVAETrainer(VAETrainer):
     """
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return super().takes(x) | {"y": class_numbers(self.vae.num_classes)}
+        classes = getattr(self.vae, "num_classes", None)
+        return super().takes(x) | class_numbers("y", classes)
 
     def step(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         train_mode(self.vae)

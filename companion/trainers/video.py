@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.video import frame_error
-from companion.trainers.inputs import Check, pictures
+from companion.trainers.inputs import Check, pictures_of
 from companion.trainers.parts import StepCount, advance, train_mode
 
 
@@ -57,7 +57,7 @@ class VideoTrainer:
         return true
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": pictures}
+        return {"x": pictures_of(self.model)}
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         train_mode(self.model)

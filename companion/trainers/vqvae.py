@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from companion.losses.vqvae import vq_loss
-from companion.trainers.inputs import Check, class_numbers, pictures
+from companion.trainers.inputs import Check, class_numbers, pictures_of
 from companion.trainers.parts import advance, check_weights, train_mode
 
 
@@ -42,7 +42,7 @@ class VQVAETrainer:
         self.usage = Usage(vqvae.num_codes)
 
     def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": pictures}
+        return {"x": pictures_of(self.vqvae)}
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         train_mode(self.vqvae)
@@ -99,8 +99,7 @@ class CodePriorTrainer:
         self.prior, self.opt, self.schedule = prior, opt, schedule
 
     def takes(self, codes: Tensor) -> dict[str, Check]:
-        check = class_numbers(self.prior.num_codes)
-        return {"codes": lambda name, codes: check(name, codes.flatten())}
+        return class_numbers("codes", getattr(self.prior, "num_codes", None))
 
     def step(self, codes: Tensor) -> dict[str, Tensor]:
         train_mode(self.prior)

@@ -11,7 +11,7 @@ from companion.trainers.gan import (
     check_pair,
     frozen,
 )
-from companion.trainers.inputs import Check, pictures
+from companion.trainers.inputs import Check, pictures_of
 from companion.trainers.parts import StepCount, check_weights, train_mode
 
 
@@ -41,9 +41,6 @@ class _CriticTrainer:
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
         self.n_critic, self.steps = int(n_critic), StepCount()
         self.average = average
-
-    def takes(self, x: Tensor) -> dict[str, Check]:
-        return {"x": pictures}
 
     def _fakes(self, n: int) -> Tensor:
         """n generated images for the critic, without a graph."""
@@ -97,6 +94,9 @@ class WGANTrainer(_CriticTrainer):
             )
         self.clip = clip
 
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures_of(self.G)}
+
     def step(self, x: Tensor) -> dict[str, Tensor]:
         x_fake = self._fakes(len(x))
         loss_D = critic_loss(self.D(x), self.D(x_fake)).mean()
@@ -136,6 +136,9 @@ class WGANGPTrainer(_CriticTrainer):
         check_weights(lambda_gp=lambda_gp)
         check_no_batch_norm(D)
         self.lambda_gp = lambda_gp
+
+    def takes(self, x: Tensor) -> dict[str, Check]:
+        return {"x": pictures_of(self.G)}
 
     def step(self, x: Tensor) -> dict[str, Tensor]:
         x_fake = self._fakes(len(x))
