@@ -1,12 +1,12 @@
-"""Named commands that make the recorded results: `python -m benchmarks.NAME`."""
+"""Named commands that measure speeds: `python -m benchmarks.NAME`."""
 
 import argparse
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from companion.records import write_record
-from companion.trainers import History, Trainer, fit
+import torch
+
+from companion.records import origin, write_record
 
 
 def count(text: str) -> int:
@@ -16,19 +16,18 @@ def count(text: str) -> int:
     return int(text)
 
 
-def fit_to_end(trainer: Trainer, batches: Iterable, **settings: Any) -> History:
-    """As `fit`, but an interrupted run ends the command: it is no result to keep."""
-    history = fit(trainer, batches, **settings)
-    if history.interrupted:
-        sys.exit("Interrupted: nothing was written.")
-    return history
-
-
-def keep(name: str, values: Mapping[str, Any], **circumstances: Any) -> None:
+def keep(
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    command: str,
+    device: torch.device,
+    **circumstances: Any,
+) -> None:
     """Print the values as a table and write them to companion/records/NAME.json.
 
     `circumstances` are the further arguments of `write_record`.
     """
     for label, value in values.items():
         print(f"{label:<28}{value:>12}")
-    write_record(name, values, **circumstances)
+    write_record(name, values, origin=origin(command, device), **circumstances)

@@ -114,6 +114,54 @@ def test_fingerprint_follows_shown_records_and_exercises(package, code, changes)
     assert (fingerprint(notebook, package) != before) == changes
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pretrained/gan.safetensors", "other weights"),
+        ("pretrained/gan.json", '{"network": "companion.models.gan:G", "steps": 2}'),
+        ("models/gan.py", "class G: size = 2"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("pretrained('gan')", True),
+        ("pretrained(name)", True),
+        ("pretrained(name='gan')", True),
+        ("pretrained('other')", False),
+        ("from companion.losses.b import beta", True),  # which loads it
+        ("from companion.losses.a import alpha", False),
+    ],
+)
+def test_fingerprint_follows_weights_that_are_loaded(
+    package, file, text, code, changes
+):
+    for name, content in {
+        "pretrained/gan.safetensors": "weights",
+        "pretrained/gan.json": '{"network": "companion.models.gan:G", "steps": 1}',
+        "pretrained/other.json": '{"network": "companion.losses.a:alpha"}',
+        "models/gan.py": "class G: size = 1",
+        "losses/b.py": "def beta(): return pretrained('gan')",
+    }.items():
+        path = package / "companion" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    notebook = {"cells": [{"cell_type": "code", "source": code, "metadata": {}}]}
+    before = fingerprint(notebook, package)
+    (package / "companion" / file).write_text(text)
+    assert (fingerprint(notebook, package) != before) == changes
+
+
+def test_fingerprint_follows_a_card_that_is_shown(package):
+    notebook = code("read_card('gan')")
+    card = package / "companion/pretrained/gan.json"
+    card.parent.mkdir()
+    card.write_text('{"steps": 1}')
+    before = fingerprint(notebook, package)
+    card.write_text('{"steps": 2}')
+    assert fingerprint(notebook, package) != before
+
+
 def test_fingerprint_follows_the_cells_but_not_the_set_up_cell(package):
     notebook = copy.deepcopy(USES_ALPHA)
     before = fingerprint(notebook, package)

@@ -6,7 +6,14 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from companion.exercises import _agree, check
-from companion.records import MIME, circumstances, record, recorded, write_record
+from companion.records import (
+    MIME,
+    circumstances,
+    origin,
+    record,
+    recorded,
+    write_record,
+)
 
 
 @pytest.fixture
@@ -38,8 +45,7 @@ def test_written_records_say_how_they_were_made(tmp_path):
     write_record(
         "speed",
         {"ratio": 2.0},
-        command="python -m benchmarks.speed",
-        device=torch.device("cpu"),
+        origin=origin("python -m benchmarks.speed", torch.device("cpu")),
         data="none",
         steps=10,
         seconds=1.23,
@@ -59,8 +65,7 @@ def test_written_records_say_how_they_were_made(tmp_path):
         write_record(
             "a",
             {},
-            command="",
-            device=torch.device("cpu"),
+            origin={},
             data="",
             steps=0,
             seconds=0,

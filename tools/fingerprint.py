@@ -1,26 +1,30 @@
 """A notebook's fingerprint: its code, and the companion's code that it reaches.
 
-With it the hidden cases of its exercises and the recorded results that it shows. It
-changes when a result could change, and not with a comment or a docstring in the
-companion, nor with the version of Python that computes it.
+With it the hidden cases of its exercises, the recorded results that it shows and the
+trained networks that it loads. It changes when a result could change, and not with a
+comment or a docstring in the companion, nor with the version of Python that computes
+it.
 """
 
 import ast
 import hashlib
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from notebooks import ROOT, code_cells, tags
 
 PACKAGE = "companion"
+# The functions that read a file of a given name, and the folder that it lies in.
+READERS = {"recorded": "records", "read_card": "pretrained", "pretrained": "pretrained"}
 # Fields that say nothing about what the code does, or that differ between versions.
 IGNORED_FIELDS = {"ctx", "kind", "type_comment"}
 HAS_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def fingerprint(notebook: dict, root: Path = ROOT) -> str:
-    """The SHA-256 of a notebook's code cells and of the modules they reach.
+    """The SHA-256 of a notebook's code cells and of the modules and files they reach.
 
     The set-up cell is left out: it changes with the repository's address.
     """
@@ -33,25 +37,39 @@ def fingerprint(notebook: dict, root: Path = ROOT) -> str:
     for text in cells:
         digest.update(text.encode() + b"\0")
     code = "\n".join(cells)
-    for name, tree in sorted(reached_modules(code, root).items()):
+    modules = reached_modules(code, root)
+    for name, tree in sorted(modules.items()):
         digest.update(f"{name}\0{serialise(tree)}\0".encode())
-    for path in shown_records(code, root):
+    paths = read_files(_python_only(code), READERS, root)
+    for tree in modules.values():
+        paths |= read_files(tree, ["pretrained"], root)
+    for path in sorted(paths):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
-def shown_records(code: str, root: Path = ROOT) -> list[Path]:
-    """The files behind each `recorded(name)`; all of them if a name is computed."""
-    folder = root / PACKAGE / "records"
-    names = [name or "*" for name in _first_arguments(_python_only(code), "recorded")]
-    found = {path for name in names for path in folder.glob(f"{name}.*")}
-    return sorted(path for path in found if path.suffix != ".py")
+def read_files(
+    tree: ast.Module, functions: Iterable[str], root: Path = ROOT
+) -> set[Path]:
+    """The files behind each `recorded(name)`; all of them if a name is computed.
+
+    Likewise for the other functions of READERS.
+    """
+    return {
+        path
+        for function in functions
+        for name in _first_arguments(tree, function)
+        for path in (root / PACKAGE / READERS[function]).glob(f"{name or '*'}.*")
+        if path.suffix != ".py"
+    }
 
 
 def _first_arguments(tree: ast.Module, function: str) -> list[str | None]:
     """What a function is given first in each of its calls, None if it is computed."""
     return [
-        node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+        node.args[0].value
+        if node.args and isinstance(node.args[0], ast.Constant)
+        else None
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -114,12 +132,21 @@ def reached_modules(code: str, root: Path = ROOT) -> dict[str, ast.Module]:
     # check("vae", f) imports companion.exercises.vae by its name.
     exercises = {f"{PACKAGE}.exercises.{c}" for c in _first_arguments(tree, "check")}
     waiting += [name for name in exercises if _path(name, root)]
+    waiting += _loaded_networks(tree, root)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found[name] = _parse(name, root)
             waiting += _resolved_imports(found[name], _package_of(name, root), root)
+            waiting += _loaded_networks(found[name], root)
     return found
+
+
+def _loaded_networks(tree: ast.Module, root: Path) -> list[str]:
+    """The modules of the networks that `pretrained` finds named on its cards."""
+    cards = [p for p in read_files(tree, ["pretrained"], root) if p.suffix == ".json"]
+    networks = [json.loads(p.read_text(encoding="utf-8"))["network"] for p in cards]
+    return [network.partition(":")[0] for network in networks]
 
 
 def _python_only(code: str) -> ast.Module:

@@ -1,18 +1,10 @@
 """The judge: a digits classifier in whose features generated images are measured."""
 
-import hashlib
-from pathlib import Path
-
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file as save_tensors
 from torch import Tensor, nn
 
 from companion.data.checks import check_unit_range
-from companion.runtime import save_file
-
-WEIGHTS = Path(__file__).parents[1] / "weights" / "judge.safetensors"
-COMMAND = "python -m benchmarks.train_judge"
+from companion.pretrained import pretrained
 
 
 class Judge(nn.Module):
@@ -78,44 +70,9 @@ def load_judge(device: torch.device | str | None = None) -> Judge:
     Its parameters are frozen: gradients may pass through it to the images, but
     nothing trains it.
 
-    Raises: FileNotFoundError or ValueError if the weights are missing or damaged,
-        naming the command that makes them.
+    Raises: as `pretrained`, if the weights are missing or damaged.
     """
-    judge = Judge()
-    remedy = f"Install the companion again, or make the weights with `{COMMAND}`."
-    if not WEIGHTS.is_file():
-        raise FileNotFoundError(f"The judge's weights {WEIGHTS} are missing. {remedy}")
-    damaged = f"The judge's weights {WEIGHTS} are damaged or of another network. "
-    try:
-        with safe_open(WEIGHTS, framework="pt") as file:
-            stated = (file.metadata() or {}).get("sha256")
-            weights = {name: file.get_tensor(name) for name in file.keys()}
-        judge.load_state_dict(weights)
-    except (SafetensorError, RuntimeError) as error:
-        raise ValueError(damaged + remedy) from error
-    if stated != _checksum(weights):
-        raise ValueError(damaged + remedy)
-    return judge.to(device).eval().requires_grad_(False)
-
-
-def save_judge(judge: Judge, path: Path = WEIGHTS) -> None:
-    """Write the weights for `load_judge`, with a checksum: whole or not at all.
-
-    Raises: OSError if the file cannot be written.
-    """
-    weights = {
-        name: value.cpu().contiguous() for name, value in judge.state_dict().items()
-    }
-    metadata = {"sha256": _checksum(weights)}
-    save_file(path, lambda temporary: save_tensors(weights, temporary, metadata))
-
-
-def _checksum(weights: dict[str, Tensor]) -> str:
-    found = hashlib.sha256()
-    for name in sorted(weights):
-        found.update(name.encode())
-        found.update(weights[name].numpy().tobytes())
-    return found.hexdigest()
+    return pretrained("judge", device)
 
 
 def _convolution(fan_in: int, fan_out: int, pool: bool = False) -> list[nn.Module]:

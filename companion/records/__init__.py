@@ -1,4 +1,4 @@
-"""The numbers that a chapter promises, and the results that benchmarks recorded."""
+"""The numbers that a chapter promises, and the results that recipes recorded."""
 
 import json
 import math
@@ -45,7 +45,7 @@ def record(chapter: str, values: Mapping[str, float]) -> None:
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """A result that a command in benchmarks/ made: its numbers and circumstances.
+    """A result that a recipe or a benchmark made: its numbers and circumstances.
 
     Raises: ValueError naming the records there are, if this is none of them.
     """
@@ -71,22 +71,38 @@ def circumstances(run: Mapping[str, Any]) -> str:
     )
 
 
+def origin(command: str, device: torch.device) -> dict[str, Any]:
+    """What a result that begins now needs to be repeated, but for its data and steps.
+
+    The command, the commit, the device that does the work, threads, torch's version
+    and the date.
+    """
+    return {
+        "command": command,
+        "commit": _commit(),
+        "device": (
+            torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        ),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "date": datetime.now(timezone.utc).date().isoformat(),
+    }
+
+
 def write_record(
     name: str,
     values: Mapping[str, Any],
     *,
-    command: str,
-    device: torch.device,
+    origin: Mapping[str, Any],
     data: str,
     steps: int,
     seconds: float,
     folder: Path | None = None,
 ) -> None:
-    """Keep a benchmark's result with what it needs to be repeated.
+    """Keep a result with what it needs to be repeated.
 
-    `values` and the arguments, `device` as the one that did the work, go to
-    companion/records/NAME.json together with the commit, threads, torch version and
-    date.
+    `values`, what `origin` returned when the work began, and the other arguments go
+    to companion/records/NAME.json.
 
     Raises: ValueError for a bad name or no values.
     """
@@ -95,17 +111,10 @@ def write_record(
         raise ValueError("There is nothing to record; give {name: value}.")
     content = {
         "values": dict(values),
-        "command": command,
         "data": data,
         "steps": steps,
         "seconds": round(seconds, 1),
-        "commit": _commit(),
-        "device": (
-            torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        ),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "date": datetime.now(timezone.utc).date().isoformat(),
+        **origin,
     }
     _write_json((folder or Path(__file__).parent) / f"{name}.json", content)
 

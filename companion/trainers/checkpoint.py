@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from companion.runtime import save_file
+from companion.trainers.history import History
 
 FORMAT = "learning-to-draw checkpoint"
 VERSION = 3
@@ -115,6 +116,14 @@ def load_checkpoint(path: Path, trainer: object, batches: object) -> dict[str, A
     for name, part in parts.items():
         part.load_state_dict(content["parts"][name])
     return content["run"]
+
+
+def saved_history(path: Path) -> History:
+    """What the run that wrote a checkpoint had measured by then.
+
+    Raises: ValueError as `load_checkpoint`, for a file that is none.
+    """
+    return History(**_read(path)["run"]["history"])
 
 
 def _parts(trainer: object) -> dict[str, Any]:

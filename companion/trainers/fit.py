@@ -38,14 +38,16 @@ def fit(
     watch: Callable[[int], object] | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
-    progress: bool = True,
+    progress: bool | Callable[[int, int, Mapping[str, float]], object] = True,
 ) -> History:
     """Run `trainer.step` on batch after batch: the only training loop of the book.
 
     `batches` is iterated once an epoch. Give the length in optimiser `steps` or in
     `epochs`. At each epoch's end the terms are averaged over images, `validate()`
     adds its numbers, and `watch(step)` may draw samples. Ctrl-C ends the run after
-    the step at hand and returns the history so far.
+    the step at hand and returns the history so far. In place of the bar, `progress`
+    may be a function, which is called several times a second with the step, the
+    number of all steps, and the means so far.
 
     The `checkpoint` is written before the first step, at each epoch's end, at least
     once a minute, and when the run is interrupted or anything but a step fails. With
@@ -68,12 +70,19 @@ def fit(
     bar = tqdm(
         total=total,
         initial=run.step,
-        disable=not progress,
+        disable=progress is not True,
         file=sys.stdout,
         mininterval=0.5,
         bar_format="{percentage:3.0f}%|{bar:24}| {n}/{total} steps, {elapsed}{postfix}",
         ascii=" ▏▎▍▌▋▊▉█",
     )
+
+    def show(values: Mapping[str, float]) -> None:
+        if callable(progress):
+            progress(run.step, total, values)
+        text = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+        bar.set_postfix_str(text, refresh=False)
+
     try:
         with bar, Interrupts() as interrupts:
             while run.step < total or run.done:
@@ -91,7 +100,7 @@ def fit(
                     bar.update()
                     # Not every step: reading waits for a GPU.
                     if time.perf_counter() - last_read >= READ_SECONDS:
-                        _show(bar, run.means.read())
+                        show(run.means.read())
                         last_read = time.perf_counter()
                     if time.perf_counter() - last_save >= SAVE_SECONDS:
                         run.save()
@@ -105,7 +114,7 @@ def fit(
                         values = _joined(values, validate())
                 complete = run.done >= per_epoch or run.step < total
                 run.end_epoch(values, complete=complete)
-                _show(bar, values)
+                show(values)
                 last_save = time.perf_counter()
                 if watch is not None:
                     bar.clear()  # or a copy of it would stay above the picture
@@ -163,8 +172,3 @@ def _joined(values: dict[str, float], measured: Any) -> dict[str, float]:
             "for instance to 'val_loss'."
         )
     return values | dict(measured)
-
-
-def _show(bar: tqdm, values: Mapping[str, float]) -> None:
-    text = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-    bar.set_postfix_str(text, refresh=False)

@@ -1,0 +1,1 @@
+"""Trained results, one file each: what `python -m companion train NAME` does."""

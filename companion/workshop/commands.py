@@ -1,0 +1,197 @@
+"""The commands of `python -m companion`.
+
+Each imports what it needs itself: `sample` must not wait for the data's libraries.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from companion.pretrained import pretrained, read_card
+from companion.workshop.nearest import nearest
+from companion.workshop.options import Parser, add_device
+
+USAGE = """\
+python -m companion COMMAND ...
+
+  list               the recipes, and which weights ship with the book
+  train NAME         do the run of a recipe; the result goes to runs/NAME
+  resume DIR         go on with a run that was interrupted
+  sample NAME|DIR    draw a sheet with shipped weights or with those of a run
+  judge NAME|DIR     measure shipped weights or those of a run anew
+  keep DIR           copy a finished result into the package
+
+COMMAND --help shows a command's options."""
+
+
+def main(words: list[str]) -> int:
+    """Run one command and return the exit status.
+
+    What its user can mend is said in a line, without a traceback.
+    """
+    # Results are recorded with one thread, like the printed pages.
+    os.environ.setdefault("COMPANION_THREADS", "1")
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0
+    name, *others = words
+    if name not in COMMANDS:
+        print(f"Unknown command {name}{nearest(name, COMMANDS)}\n\n{USAGE}")
+        return 2
+    try:
+        return COMMANDS[name](others)
+    # NotAvailableError of the data is a RuntimeError.
+    except (ValueError, TypeError, OSError, RuntimeError, ArithmeticError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+
+
+def list_all(words: list[str]) -> int:
+    from companion import pretrained as shipped
+    from companion.workshop.recipe import find, names
+
+    _parser("list").parse(words)
+    ships = shipped.names()
+    for name in names():
+        about = sys.modules[find(name).__module__].__doc__.splitlines()[0]
+        print(f"{name:<26}{'ships  ' if name in ships else '       '}{about}")
+    return 0
+
+
+def train(words: list[str]) -> int:
+    from companion.workshop.folder import RunFolder
+    from companion.workshop.options import add_settings, given_settings
+    from companion.workshop.recipe import find
+    from companion.workshop.train import train, try_out
+
+    if not words or words[0].startswith("-"):
+        _parser("train NAME").parse(words or ["--help"])
+        raise ValueError("Which recipe? `python -m companion list` shows all.")
+    name, *others = words
+    kind = find(name)
+    parser = _parser(f"train {name}")
+    add_settings(parser, kind)
+    add_device(parser)
+    parser.add_argument("--out", type=Path, default=Path("runs") / name, help="folder")
+    parser.add_argument("--dry-run", action="store_true", help="ten steps, no files")
+    options = parser.parse(others)
+    _use(options.device)
+    recipe = kind(**given_settings(kind, options))
+    if options.dry_run:
+        try_out(recipe)
+        return 0
+    return 0 if train(name, recipe, RunFolder(options.out)) else 130
+
+
+def resume(words: list[str]) -> int:
+    from companion.workshop.folder import RunFolder
+    from companion.workshop.options import add_settings, given_settings
+    from companion.workshop.recipe import find
+    from companion.workshop.train import resume
+
+    parser = _parser("resume")
+    parser.add_argument("dir", type=Path, help="folder of a run")
+    add_device(parser)
+    place = next((word for word in words if not word.startswith("-")), None)
+    if place is None:
+        parser.parse(words or ["--help"])
+    folder = RunFolder(place)
+    saved = folder.settings()
+    kind = find(saved["recipe"])
+    add_settings(parser, kind, default=False)
+    options = parser.parse(words)
+    for name, value in given_settings(kind, options).items():
+        before = saved["settings"][name]
+        if value != (tuple(before) if isinstance(before, list) else before):
+            raise ValueError(
+                f"--{name.replace('_', '-')} is {value}, but the run in {folder.path} "
+                f"has {before}: leave the option out, or train anew with --out."
+            )
+    _use(options.device)
+    return 0 if resume(folder) else 130
+
+
+def sample(words: list[str]) -> int:
+    from companion.workshop.sheet import save_sheet
+
+    parser = _parser("sample")
+    _add_place(parser)
+    parser.add_argument("--n", type=int, help="pictures; ten rows, if not given")
+    parser.add_argument("--label", type=int, help="only of this class")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise")
+    parser.add_argument("--out", type=Path, default=Path("sheet.png"), help="file")
+    add_device(parser)
+    options = parser.parse(words)
+    network, _ = _opened(options)
+    save_sheet(options.out, network, options.n, label=options.label, seed=options.seed)
+    print(f"{options.out} is written.")
+    return 0
+
+
+def judge(words: list[str]) -> int:
+    from companion.workshop.data import load_data
+    from companion.workshop.recipe import find, from_dict
+    from companion.workshop.train import judged
+
+    parser = _parser("judge")
+    _add_place(parser)
+    add_device(parser)
+    options = parser.parse(words)
+    network, card = _opened(options)
+    recipe = from_dict(find(card["recipe"]), card["settings"])
+    data = load_data(recipe).to(next(network.parameters()).device)
+    print(f"{data.source}; then: {card['data']}.")
+    judged(recipe, network, data, card["values"])
+    return 0
+
+
+def keep(words: list[str]) -> int:
+    from companion.workshop.folder import RunFolder
+    from companion.workshop.keep import keep
+
+    parser = _parser("keep")
+    parser.add_argument("dir", type=Path, help="folder of a finished run")
+    for path in keep(RunFolder(parser.parse(words).dir)):
+        print(f"{path} is written.")
+    return 0
+
+
+COMMANDS = {
+    "list": list_all,
+    "train": train,
+    "resume": resume,
+    "sample": sample,
+    "judge": judge,
+    "keep": keep,
+}
+
+
+def _parser(name: str) -> Parser:
+    return Parser(prog=f"python -m companion {name}")
+
+
+def _add_place(parser: Parser) -> None:
+    parser.add_argument("place", help="NAME of shipped weights, or a run's folder")
+
+
+def _use(device: str | None) -> None:
+    if device is not None:
+        os.environ["COMPANION_DEVICE"] = device
+
+
+def _opened(options: Any) -> tuple[nn.Module, dict[str, Any]]:
+    """A network ready to draw, and its card, by its name or from a run's folder."""
+    from companion.runtime import setup
+
+    _use(options.device)
+    device = setup()
+    if Path(options.place).is_dir():
+        from companion.workshop.folder import RunFolder
+
+        folder = RunFolder(options.place)
+        return folder.network(device), folder.card()
+    return pretrained(options.place, device), read_card(options.place)

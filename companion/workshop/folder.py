@@ -1,0 +1,133 @@
+"""The folder of a run: all that it leaves on the disk."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+from companion.plotting import plot_curves
+from companion.pretrained import pretrained, read_card, write_pretrained
+from companion.runtime import save_file
+from companion.trainers import History
+from companion.trainers.checkpoint import saved_history
+from companion.workshop.sheet import save_sheet
+
+WEIGHTS = "weights"  # the name of a run's weights and of their card
+OWN = {"log.txt", "running.lock"}  # what may be there before a run begins
+
+
+class RunFolder:
+    """settings.json, history.csv, curve.png, sheet.png, weights, checkpoint, log.txt.
+
+    Every file is written whole or not at all.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self.checkpoint = self.path / "checkpoint.pt"
+        self.record = self.path / "record.json"
+        self.lock = self.path / "running.lock"
+        self._settings = self.path / "settings.json"
+
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """Write the settings of a new run.
+
+        Raises: ValueError if the folder is in use; OSError if it cannot be written.
+        """
+        found = self.path.iterdir() if self.path.is_dir() else []
+        if self._settings.exists():
+            raise ValueError(
+                f"{self.path} holds a run already: go on with `python -m companion "
+                f"resume {self.path}`, or give another folder by --out."
+            )
+        if others := sorted(p.name for p in found if p.name not in OWN):
+            raise ValueError(
+                f"{self.path} holds other files ({others[0]}); give a new folder by "
+                "--out."
+            )
+        text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
+        save_file(self._settings, lambda temporary: temporary.write_text(text, "utf-8"))
+
+    def forget(self) -> None:
+        """A run that ends before its first step leaves the folder free."""
+        if not self.checkpoint.exists():
+            self._settings.unlink(missing_ok=True)
+
+    def settings(self) -> dict[str, Any]:
+        """What `begin` wrote.
+
+        Raises: ValueError if there is no run here, or the file is damaged.
+        """
+        try:
+            return json.loads(self._settings.read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise ValueError(
+                f"{self.path} holds no run (no settings.json); give the folder of one, "
+                "such as runs/NAME."
+            ) from error
+        except (ValueError, NotADirectoryError) as error:
+            raise ValueError(f"{self._settings} is damaged; train anew.") from error
+
+    def network(self, device: torch.device | str | None = None) -> nn.Module:
+        """The network as it was last written, ready to draw.
+
+        Raises: ValueError if the run has not written one yet.
+        """
+        if not (self.path / f"{WEIGHTS}.json").exists():
+            self.settings()
+            raise ValueError(f"{self.path} has no weights yet; wait for its sheet.")
+        return pretrained(WEIGHTS, device, folder=self.path)
+
+    def card(self) -> dict[str, Any]:
+        return read_card(WEIGHTS, folder=self.path)
+
+    def look(
+        self,
+        network: nn.Module,
+        card: Mapping[str, Any],
+        history: History | None = None,
+    ) -> None:
+        """Write where the run stands: history, curve, weights, sample sheet.
+
+        The history is that of the checkpoint, if none is given.
+        """
+        history = saved_history(self.checkpoint) if history is None else history
+        self._write_history(history)
+        self._draw_curve(history)
+        write_pretrained(WEIGHTS, network, card, folder=self.path)
+        if hasattr(network, "sample"):
+            save_sheet(self.path / "sheet.png", network)
+
+    def _write_history(self, history: History) -> None:
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["step", *history.names()])
+        columns = [history.steps, *(history[name] for name in history.names())]
+        rows.writerows(zip(*columns, strict=True))
+        save_file(
+            self.path / "history.csv",
+            lambda temporary: temporary.write_text(text.getvalue(), "utf-8"),
+        )
+
+    def _draw_curve(self, history: History) -> None:
+        names = history.names()
+        if not names:
+            return
+        figure, axes = plt.subplots(
+            len(names), 1, figsize=(6, 1.9 * len(names)), sharex=True, squeeze=False
+        )
+        for ax, name in zip(axes[:, 0], names, strict=True):
+            curve = {name: history[name]}
+            plot_curves(curve, history.steps, xlabel="", ylabel=name, ax=ax)
+        axes[-1, 0].set_xlabel("optimiser steps")
+        save_file(
+            self.path / "curve.png",
+            lambda temporary: figure.savefig(temporary, format="png", dpi=100),
+        )
+        plt.close(figure)

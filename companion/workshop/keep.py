@@ -1,0 +1,53 @@
+"""A finished result, copied from its run's folder into the package."""
+
+import shutil
+from pathlib import Path
+
+import companion.pretrained
+import companion.records
+from companion.runtime import save_file
+from companion.workshop.folder import WEIGHTS, RunFolder
+from companion.workshop.options import command
+from companion.workshop.recipe import find
+
+
+def keep(folder: RunFolder) -> list[Path]:
+    """Copy the record and, if the recipe ships them, weights and card.
+
+    They get the name of the recipe. Returns the files written.
+
+    Raises: ValueError for a run that is not finished, that had other settings than
+        its recipe has, or data that stand in for larger ones; OSError if the package
+        cannot be written.
+    """
+    saved = folder.settings()
+    name, done = saved["recipe"], saved["origin"]["command"]
+    recipe = find(name)
+    usual = command(name, recipe())
+    if not folder.record.exists():
+        raise ValueError(
+            f"The run in {folder.path} is not finished: `python -m companion resume "
+            f"{folder.path}`."
+        )
+    if done != usual:
+        raise ValueError(
+            f"The run in {folder.path} was made by `{done}`; only a run by `{usual}` "
+            f"is the result {name}. For other settings write a recipe of their own."
+        )
+    if not saved["full"]:
+        raise ValueError(
+            f"The run in {folder.path} learned from {saved['data']}; make the full "
+            "data available and train anew."
+        )
+    copies = {folder.record: _beside(companion.records, f"{name}.json")}
+    if recipe.ships:
+        for suffix in ("safetensors", "json"):
+            source = folder.path / f"{WEIGHTS}.{suffix}"
+            copies[source] = _beside(companion.pretrained, f"{name}.{suffix}")
+    for source, path in copies.items():
+        save_file(path, lambda temporary, source=source: shutil.copy(source, temporary))
+    return list(copies.values())
+
+
+def _beside(package: object, name: str) -> Path:
+    return Path(package.__file__).parent / name

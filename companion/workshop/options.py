@@ -1,0 +1,82 @@
+"""A recipe's settings as options of the command line."""
+
+import argparse
+import os
+from typing import Any, Literal, NoReturn, get_args, get_origin
+
+from companion.workshop.nearest import nearest
+from companion.workshop.recipe import Recipe, setting_types, settings
+
+
+class Parser(argparse.ArgumentParser):
+    """An unknown option or command is answered with the nearest known ones."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            allow_abbrev=False,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            **options,
+        )
+
+    def parse(self, words: list[str]) -> argparse.Namespace:
+        found, unknown = self.parse_known_args(words)
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            self.error(f"Unknown option {word}{nearest(word, self._known())}")
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message}\nOptions: {self.prog} --help\n")
+
+    def _known(self) -> list[str]:
+        return [word for action in self._actions for word in action.option_strings]
+
+
+def add_settings(parser: Parser, recipe: type[Recipe], *, default: bool = True) -> None:
+    """An option for each setting; without `default`, only what is given is set."""
+    for name, hint in setting_types(recipe).items():
+        about = settings(recipe)[name]
+        options: dict[str, Any] = {"help": about["help"], "dest": name}
+        if name == "data":
+            options["help"] += ": " + ", ".join(recipe.sets)
+        if hint == tuple[int, ...]:
+            options |= {"type": int, "nargs": "+"}
+        elif hint is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        elif get_origin(hint) is Literal:
+            options["choices"] = get_args(hint)
+        else:
+            options |= {"type": hint, "metavar": hint.__name__.upper()}
+        value = getattr(recipe, name) if default else argparse.SUPPRESS
+        parser.add_argument(f"--{name.replace('_', '-')}", default=value, **options)
+
+
+def add_device(parser: Parser) -> None:
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda", "mps"),
+        default=os.environ.get("COMPANION_DEVICE"),
+        help="where to calculate; the fastest there is, if not given",
+    )
+
+
+def given_settings(
+    recipe: type[Recipe], options: argparse.Namespace
+) -> dict[str, Any]:
+    """Those settings that the options name."""
+    return {n: getattr(options, n) for n in setting_types(recipe) if n in options}
+
+
+def command(recipe_name: str, recipe: Recipe) -> str:
+    """The command that trains with these settings: those that are not the default."""
+    words = ["python -m companion train", recipe_name]
+    for name in setting_types(type(recipe)):
+        value = getattr(recipe, name)
+        if value != getattr(type(recipe), name):
+            option = name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+            else:
+                several = value if isinstance(value, tuple) else [value]
+                words += [f"--{option}", *map(str, several)]
+    return " ".join(words)

@@ -1,0 +1,151 @@
+"""What a recipe is: the settings of one trained result, and what they make."""
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+from torch import nn
+
+import companion.recipes
+from companion.data import ImageData
+from companion.trainers import Trainer
+from companion.workshop.nearest import nearest
+
+KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or no"}
+
+
+def setting(default: Any, help: str, *, least: float | None = None) -> Any:
+    """A field of a recipe: it becomes an option of the command line.
+
+    A number must be at least `least`; without it, above 0.
+    """
+    return field(default=default, metadata={"help": help, "least": least})
+
+
+@dataclass
+class Training:
+    """What `fit` needs, and the network that the run is for."""
+
+    trainer: Trainer
+    batches: Iterable
+    network: nn.Module
+    validate: Callable[[], Mapping[str, float]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The settings of a trained result; a subclass says what they make.
+
+    Raises: ValueError naming a setting of another type or out of its range.
+    """
+
+    kind: ClassVar[type[nn.Module]]  # of the network that the run is for
+    sets: ClassVar[tuple[str, ...]] = ("digits",)  # what `data` may name
+    ships: ClassVar[bool] = False  # whether `keep` takes the weights, too
+
+    data: str = setting("digits", "what to learn from")
+    steps: int = setting(1000, "optimiser steps")
+    batch_size: int = setting(64, "images a step")
+    lr: float = setting(1e-3, "highest learning rate")
+    seed: int = setting(0, "of all random numbers", least=0)
+
+    def __post_init__(self) -> None:
+        for name, wanted in setting_types(type(self)).items():
+            _check(self, name, wanted)
+
+    def arguments(self, data: ImageData) -> dict[str, Any]:
+        """What the network is made with, as JSON can keep it."""
+        return {}
+
+    def training(self, network: nn.Module, data: ImageData) -> Training:
+        """The network on its way; it and the data lie on one device."""
+        raise NotImplementedError
+
+    def judge(self, network: nn.Module, data: ImageData) -> dict[str, float]:
+        """The numbers that the result is known by."""
+        raise NotImplementedError
+
+
+def names() -> list[str]:
+    """The recipes there are: the files of companion/recipes."""
+    return sorted(m.name for m in pkgutil.iter_modules(companion.recipes.__path__))
+
+
+def find(name: str) -> type[Recipe]:
+    """The recipe of a file in companion/recipes.
+
+    Raises: ValueError naming the nearest ones, if there is none.
+    """
+    if name not in names():
+        raise ValueError(
+            f"There is no recipe {name!r}; `python -m companion list` shows all"
+            f"{nearest(name, names())}"
+        )
+    module = importlib.import_module(f"companion.recipes.{name}")
+    (found,) = (
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, type)
+        and issubclass(thing, Recipe)
+        and thing.__module__ == module.__name__
+    )
+    return found
+
+
+def as_dict(recipe: Recipe) -> dict[str, Any]:
+    """The settings, as JSON can keep them."""
+    return {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+
+
+def from_dict(kind: type[Recipe], saved: Mapping[str, Any]) -> Recipe:
+    """The recipe of saved settings.
+
+    Raises: ValueError if they are those of another version of the recipe.
+    """
+    known = {field.name for field in fields(kind)}
+    if known != saved.keys():
+        raise ValueError(
+            f"The saved settings differ from the recipe's in "
+            f"{sorted(known ^ saved.keys())}: install the companion that made the run, "
+            "or train anew."
+        )
+    return kind(**saved)
+
+
+def setting_types(recipe: type[Recipe]) -> dict[str, Any]:
+    """Each setting's type, in the order of the options."""
+    hints = get_type_hints(recipe)
+    return {field.name: hints[field.name] for field in fields(recipe)}
+
+
+def settings(recipe: type[Recipe]) -> dict[str, Mapping[str, Any]]:
+    """What `setting` said of each setting."""
+    return {field.name: field.metadata for field in fields(recipe)}
+
+
+def _check(recipe: Recipe, name: str, hint: Any) -> None:
+    value = getattr(recipe, name)
+    option = f"--{name.replace('_', '-')} is {value!r}"
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise ValueError(f"{option}; give one of {', '.join(get_args(hint))}.")
+        return
+    several = hint == tuple[int, ...]
+    if several:
+        object.__setattr__(recipe, name, tuple(value))  # JSON knows lists only
+        if not value:
+            raise ValueError(f"{option}; give one number or more.")
+    wanted = int if several else hint
+    least = settings(type(recipe))[name].get("least")
+    for one in value if several else [value]:
+        kinds = (int, float) if wanted is float else wanted
+        if not isinstance(one, kinds) or isinstance(one, bool) != (wanted is bool):
+            raise ValueError(f"{option}; give {KINDS[wanted]}.")
+        if wanted in (int, float):
+            fits = one > 0 if least is None else one >= least
+            if not (fits and math.isfinite(one)):
+                bound = "above 0" if least is None else f"of {least:g} or more"
+                raise ValueError(f"{option}; give a number {bound}.")

@@ -1,0 +1,48 @@
+"""A sheet of samples, as a file."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from companion.plotting.images import save_images
+
+
+def save_sheet(
+    path: str | Path,
+    network: nn.Module,
+    n: int | None = None,
+    *,
+    label: int | None = None,
+    seed: int = 0,
+) -> None:
+    """Write n samples, not picked, to a PNG or WebP file.
+
+    A network that is told labels gets a column for each class, or draws only the
+    class `label`.
+
+    Raises: TypeError if the network cannot draw; ValueError for a class that it does
+        not know, or n below 1; else as `save_images`.
+    """
+    if not hasattr(network, "sample"):
+        raise TypeError(
+            f"{type(network).__name__} draws nothing (it has no `sample`); only "
+            "generators have sheets."
+        )
+    known = getattr(network, "num_classes", None)
+    classes = 0 if known is None else known if isinstance(known, int) else known[0]
+    options = {}
+    if label is not None:
+        if not 0 <= label < classes:
+            told = f"0 to {classes - 1}" if classes else "none, it is told no label"
+            raise ValueError(f"--label is {label}; this network's classes: {told}.")
+    columns = classes if classes and label is None else 10
+    n = 10 * columns if n is None else n
+    if n < 1:
+        raise ValueError(f"--n is {n}; ask for 1 picture or more.")
+    device = next(network.parameters()).device
+    if label is not None:
+        options["y"] = torch.full((n,), label, device=device)
+    generator = torch.Generator(device).manual_seed(seed)
+    x = network.sample(n, generator=generator, **options)
+    save_images(path, x, columns=min(n, columns), scale=2)

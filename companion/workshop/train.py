@@ -1,0 +1,204 @@
+"""A run: from a recipe to a folder with its result."""
+
+import time
+from collections.abc import Mapping
+from itertools import chain, islice, repeat
+from typing import Any
+
+from filelock import FileLock, Timeout
+from torch import nn
+
+from companion.data import ImageData
+from companion.pretrained import build
+from companion.records import origin, write_record
+from companion.runtime import setup
+from companion.trainers import fit
+from companion.workshop.data import load_data
+from companion.workshop.folder import RunFolder
+from companion.workshop.log import Progress, duration, logged
+from companion.workshop.options import command
+from companion.workshop.recipe import Recipe, Training, as_dict, find, from_dict
+
+LOOK_SECONDS = 60  # between two sheets
+TRIAL, WARM_UP = 10, 3  # steps of a dry run
+
+
+class Work:
+    """All that a recipe makes, on its device."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.device = setup(recipe.seed)
+        self.data: ImageData = load_data(recipe).to(self.device)
+        self.arguments = recipe.arguments(self.data)
+        kind = type(recipe).kind
+        self.network = f"{kind.__module__}:{kind.__qualname__}"
+        self.training: Training = recipe.training(
+            build(self.network, self.arguments).to(self.device), self.data
+        )
+
+    def __str__(self) -> str:
+        networks = vars(self.training.trainer).values()
+        parts = [
+            f"{type(part).__name__} {num_parameters(part):,}"
+            for part in networks
+            if isinstance(part, nn.Module) and num_parameters(part)
+        ]
+        return f"{self.data.source}. Parameters: {', '.join(parts)}."
+
+
+def num_parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def train(name: str, recipe: Recipe, folder: RunFolder) -> bool:
+    """Do a run from its beginning; False if it was interrupted.
+
+    Raises: ValueError if the folder is in use; else as `fit` and the recipe's parts.
+    """
+    return _alone(folder, lambda: _begin(name, recipe, folder))
+
+
+def resume(folder: RunFolder) -> bool:
+    """Go on with a run where its checkpoint stands; False if it was interrupted.
+
+    Raises: ValueError if the folder holds no run, a finished one, or one of other
+        data; else as `train`.
+    """
+    folder.settings()
+    return _alone(folder, lambda: _go_on(folder))
+
+
+def try_out(recipe: Recipe) -> None:
+    """Ten steps that leave nothing: parameters, seconds a step, time to come."""
+    work = Work(recipe)
+    print(work)
+    trainer, batches = work.training.trainer, work.training.batches
+    seconds = []
+    drawn = chain.from_iterable(repeat(batches))
+    for batch in islice(drawn, TRIAL):
+        begin = time.perf_counter()
+        terms = trainer.step(*batch)
+        values = {name: value.item() for name, value in terms.items()}  # waits
+        seconds.append(time.perf_counter() - begin)
+    step = sum(seconds[WARM_UP:]) / (TRIAL - WARM_UP)
+    print(", ".join(f"{name} {value:.4g}" for name, value in values.items()))
+    print(
+        f"{step:.4f} s a step after the first {WARM_UP}; {recipe.steps:,} steps would "
+        f"take about {duration(step * recipe.steps)}."
+    )
+
+
+def _alone(folder: RunFolder, work: Any) -> bool:
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.lock, timeout=0), logged(folder.path / "log.txt"):
+            return work()
+    except Timeout as error:
+        raise ValueError(
+            f"Another process is at work in {folder.path}; wait for its end, or give "
+            "another folder by --out."
+        ) from error
+
+
+def _begin(name: str, recipe: Recipe, folder: RunFolder) -> bool:
+    work = Work(recipe)
+    folder.begin(
+        {
+            "recipe": name,
+            "settings": as_dict(recipe),
+            "data": work.data.source,
+            "full": work.data.full,
+            "origin": origin(command(name, recipe), work.device),
+        }
+    )
+    try:
+        return _run(work, folder, resume=False)
+    except Exception:
+        folder.forget()
+        raise
+
+
+def _go_on(folder: RunFolder) -> bool:
+    saved = folder.settings()
+    if folder.record.exists():
+        raise ValueError(
+            f"The run in {folder.path} is finished; `python -m companion judge "
+            f"{folder.path}` shows its values."
+        )
+    work = Work(from_dict(find(saved["recipe"]), saved["settings"]))
+    if work.data.source != saved["data"]:
+        raise ValueError(
+            f"The run in {folder.path} began with {saved['data']}, but there is "
+            f"{work.data.source} now; make the same data available."
+        )
+    return _run(work, folder, resume=True)
+
+
+def _run(work: Work, folder: RunFolder, *, resume: bool) -> bool:
+    saved = folder.settings()
+    training, steps = work.training, work.recipe.steps
+    print(work)
+    looked = 0.0
+
+    def card(values: Mapping[str, Any], step: int, seconds: float) -> dict[str, Any]:
+        return {
+            "network": work.network,
+            "arguments": work.arguments,
+            "recipe": saved["recipe"],
+            "settings": saved["settings"],
+            "values": dict(values),
+            "data": saved["data"],
+            "steps": step,
+            "seconds": round(seconds, 1),
+            **saved["origin"],
+        }
+
+    def look(step: int) -> None:
+        nonlocal looked
+        if time.perf_counter() - looked >= LOOK_SECONDS:
+            folder.look(training.network, card({}, step, 0.0))
+            looked = time.perf_counter()
+
+    history = fit(
+        training.trainer,
+        training.batches,
+        steps=steps,
+        validate=training.validate,
+        watch=look,
+        checkpoint=folder.checkpoint,
+        resume=resume,
+        progress=Progress(),
+    )
+    if history.interrupted:
+        print(f"Go on with: python -m companion resume {folder.path}")
+        return False
+    print(f"{steps:,} steps in {duration(history.seconds)}. Judging.", flush=True)
+    folder.look(training.network, card({}, steps, history.seconds), history)
+    # The network as it will travel, in half precision.
+    values = judged(work.recipe, folder.network(work.device), work.data)
+    folder.look(training.network, card(values, steps, history.seconds), history)
+    write_record(
+        "record",
+        values,
+        origin=saved["origin"],
+        data=saved["data"],
+        steps=steps,
+        seconds=history.seconds,
+        folder=folder.path,
+    )
+    print(f"Done: {folder.path} holds the weights, a sheet and the values.")
+    return True
+
+
+def judged(
+    recipe: Recipe,
+    network: nn.Module,
+    data: ImageData,
+    before: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The recipe's numbers of a network, printed, beside those it had `before`."""
+    values = recipe.judge(network, data)
+    for label, value in values.items():
+        print(f"{label:<34}{value:>12}" + (f"{before[label]:>12}" if before else ""))
+    return values
