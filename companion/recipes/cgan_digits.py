@@ -29,7 +29,7 @@ class CGANDigits(Recipe):
     sets = ("digits", "fashion", "emoji", "cifar10", "FOLDER")
     ships = True
 
-    steps: int = setting(36_000, "optimiser steps")
+    steps: int = setting(30_000, "optimiser steps")
     lr: float = setting(3e-3, "learning rate, of the first half")
     latent: int = setting(64, "numbers of noise")
     widths_G: tuple[int, ...] = setting((64, 32), "channels of the generator")

@@ -68,10 +68,7 @@ def train(words: list[str]) -> int:
     from companion.workshop.recipe import find
     from companion.workshop.train import train, try_out
 
-    if not words or words[0].startswith("-"):
-        _parser("train NAME").parse(words or ["--help"])
-        raise ValueError("Which recipe? `python -m companion list` shows all.")
-    name, *others = words
+    name, *others = _named(words, "train NAME", "`python -m companion list` shows all")
     kind = find(name)
     parser = _parser(f"train {name}")
     add_settings(parser, kind)
@@ -93,20 +90,17 @@ def resume(words: list[str]) -> int:
     from companion.workshop.recipe import find
     from companion.workshop.train import resume
 
-    parser = _parser("resume")
-    parser.add_argument("dir", type=Path, help="folder of a run")
-    add_device(parser)
-    place = next((word for word in words if not word.startswith("-")), None)
-    if place is None:
-        parser.parse(words or ["--help"])
+    place, *others = _named(words, "resume DIR", "the folder of a run")
     folder = RunFolder(place)
     saved = folder.settings()
     kind = find(saved["recipe"])
+    parser = _parser(f"resume {place}")
     add_settings(parser, kind, default=False)
-    options = parser.parse(words)
+    add_device(parser)
+    options = parser.parse(others)
     for name, value in given_settings(kind, options).items():
         before = saved["settings"][name]
-        if value != (tuple(before) if isinstance(before, list) else before):
+        if value != before:
             raise ValueError(
                 f"--{name.replace('_', '-')} is {value}, but the run in {folder.path} "
                 f"has {before}: leave the option out, or train anew with --out."
@@ -168,6 +162,12 @@ COMMANDS = {
     "judge": judge,
     "keep": keep,
 }
+
+
+def _named(words: list[str], form: str, what: str) -> list[str]:
+    if not words or words[0].startswith("-"):
+        raise ValueError(f"The form is `python -m companion {form} ...`: {what}.")
+    return words
 
 
 def _parser(name: str) -> Parser:

@@ -13,7 +13,7 @@ from torch import nn
 
 from companion.plotting import plot_curves
 from companion.pretrained import pretrained, read_card, write_pretrained
-from companion.runtime import save_file
+from companion.runtime import same_random_state, save_file
 from companion.trainers import History
 from companion.trainers.checkpoint import saved_history
 from companion.workshop.sheet import save_sheet
@@ -95,14 +95,16 @@ class RunFolder:
     ) -> None:
         """Write where the run stands: history, curve, weights, sample sheet.
 
-        The history is that of the checkpoint, if none is given.
+        The history is that of the checkpoint, if none is given. The run goes on as if
+        nobody had looked: when that happens depends on the clock.
         """
         history = saved_history(self.checkpoint) if history is None else history
         self._write_history(history)
         self._draw_curve(history)
-        write_pretrained(WEIGHTS, network, card, folder=self.path)
-        if hasattr(network, "sample"):
-            save_sheet(self.path / "sheet.png", network)
+        with same_random_state():
+            write_pretrained(WEIGHTS, network, card, folder=self.path)
+            if hasattr(network, "sample"):
+                save_sheet(self.path / "sheet.png", network)
 
     def _write_history(self, history: History) -> None:
         text = io.StringIO()

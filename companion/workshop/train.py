@@ -94,6 +94,11 @@ def _alone(folder: RunFolder, work: Any) -> bool:
         folder.path.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.lock, timeout=0), logged(folder.path / "log.txt"):
             return work()
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise OSError(
+            f"The folder {folder.path} cannot be used ({error.strerror}): give another "
+            "by --out."
+        ) from error
     except Timeout as error:
         raise ValueError(
             f"Another process is at work in {folder.path}; wait for its end, or give "
