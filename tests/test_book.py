@@ -49,10 +49,25 @@ def test_every_notebook_is_in_the_table_of_contents():
     assert found == set(NOTEBOOKS)
 
 
-@pytest.mark.parametrize("rule", notebook_rules.RULES, ids=lambda rule: rule.__name__)
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        pytest.param(path, rule, id=f"{name_of(path)}-{rule.__name__}")
+        for path in NOTEBOOKS
+        for rule in notebook_rules.rules_for(path)
+    ],
+)
 def test_notebook_keeps_the_rule(path, rule):
     assert list(rule(read(path))) == []
+
+
+def test_only_the_appendix_goes_without_exercises():
+    without = {
+        path.parent.name
+        for path in NOTEBOOKS
+        if notebook_rules.exercises_with_solutions not in notebook_rules.rules_for(path)
+    }
+    assert without == {"appendix"}
 
 
 def test_a_name_is_defined_in_one_notebook_only():

@@ -7,6 +7,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from compare_records import stored_record
 from fingerprint import fingerprint
@@ -162,41 +163,55 @@ def numbered_equations(notebook: dict) -> Iterator[str]:
             yield f"the link {label} leads to no equation"
 
 
-def usual_parts(notebook: dict) -> Iterator[str]:
+def title_and_record(notebook: dict) -> Iterator[str]:
     text = markdown_text(notebook)
     if not text.startswith("# "):
         yield "it does not begin with its title"
     if len(re.findall(r"^# ", text, re.MULTILINE)) != 1:
         yield "it must have one title of the first level"
-    for heading in HEADINGS:
-        if not re.search(rf"^## {heading}$", text, re.MULTILINE):
-            yield f"it lacks the heading '## {heading}'"
     if not re.search(r"^record\(", code_cells(notebook)[-1]["source"], re.MULTILINE):
         yield "its last code cell is not record(...)"
     elif stored_record(notebook) is None:
         yield "its last code cell stored no record"
 
 
-RULES: list[Rule] = [
+def usual_parts(notebook: dict) -> Iterator[str]:
+    yield from title_and_record(notebook)
+    text = markdown_text(notebook)
+    for heading in HEADINGS:
+        if not re.search(rf"^## {heading}$", text, re.MULTILINE):
+            yield f"it lacks the heading '## {heading}'"
+
+
+# Readers look things up in the appendix: its pages need no exercises and no summary.
+APPENDIX_RULES: list[Rule] = [
     stamped_and_fresh,
     ran_from_top_to_bottom,
     clean_outputs,
     generated_setup_cell,
     short_code,
-    exercises_with_solutions,
     described_figures,
     small_enough,
     numbered_equations,
-    usual_parts,
+    title_and_record,
 ]
+RULES: list[Rule] = [*APPENDIX_RULES[:-1], exercises_with_solutions, usual_parts]
+
+
+def rules_for(path: Path) -> list[Rule]:
+    """The rules that a notebook keeps to, by the folder in which it lies."""
+    return APPENDIX_RULES if path.parent.name == "appendix" else RULES
 
 
 def markdown_text(notebook: dict) -> str:
     """All Markdown of a notebook but its code."""
     cells = [c["source"] for c in notebook["cells"] if c["cell_type"] == "markdown"]
-    return re.sub(
-        r"^```.*?^```", "", "\n\n".join(cells), flags=re.DOTALL | re.MULTILINE
-    )
+    return without_code("\n\n".join(cells))
+
+
+def without_code(text: str) -> str:
+    """Markdown without its fenced blocks."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def defined_names(notebook: dict) -> list[str]:
