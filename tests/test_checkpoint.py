@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from companion.data import Batches
 from companion.data.augmentation import binarize
 from companion.trainers import ClassifierTrainer, fit
+from companion.trainers.checkpoint import saved_history
 
 X = torch.arange(120.0).reshape(10, 1, 3, 4).sin().abs()
 Y = torch.tensor([0, 1] * 5)
@@ -97,6 +98,15 @@ def test_interrupted_at_any_step_equals_uninterrupted(path, capsys, n, kind):
     assert torch.equal(weights(resumed), weights(whole))
     assert history.terms == expected.terms and history.steps == expected.steps
     assert not history.interrupted
+
+
+def test_the_history_of_a_checkpoint_can_be_read_alone(path):
+    whole = run(classifier(), path)
+    saved = saved_history(path)
+    assert saved.terms == whole.terms and saved.steps == whole.steps
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="no readable checkpoint"):
+        saved_history(path)
 
 
 def test_a_second_interrupt_does_not_wait(path, capsys):

@@ -198,6 +198,13 @@ def test_progress_goes_to_standard_output(capsys):
     assert captured.err == ""
 
 
+def test_progress_may_be_a_function(capsys):
+    seen = []
+    fit(Report(), Fixed(X), epochs=2, progress=lambda *now: seen.append(now))
+    assert capsys.readouterr().out == ""
+    assert seen[-1] == (6, 6, {"mean": pytest.approx(X.mean().item())})
+
+
 @pytest.mark.parametrize(
     "length",
     [{}, {"steps": 1, "epochs": 1}, {"steps": 0}, {"epochs": -1}, {"steps": 1.5}],

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -153,14 +155,18 @@ def test_sheets_are_drawn_from_runs_and_from_shipped_weights(run, tmp_path, caps
         (["sample", "juge"], "Did you mean 'judge'?"),
     ],
 )
-def test_a_slip_is_answered_with_what_was_meant(words, message, capsys, monkeypatch):
+def test_a_slip_is_answered_with_what_was_meant(
+    words, message, capsys, monkeypatch, tmp_path
+):
     monkeypatch.delenv("COMPANION_DEVICE", raising=False)
+    monkeypatch.chdir(tmp_path)
     try:
         assert main(words) > 0
     except SystemExit as left:  # as argparse does
         assert left.code == 2
     said = capsys.readouterr()
     assert message in said.err + said.out
+    assert not list(tmp_path.iterdir()), "it left something behind"
 
 
 def test_help_shows_each_setting_with_its_default(capsys):
@@ -253,6 +259,22 @@ def test_only_the_result_itself_is_kept(run, tmp_path, capsys, monkeypatch):
     (folder / "record.json").unlink()
     assert main(["keep", str(folder)]) == 1
     assert "is not finished" in capsys.readouterr().err
+
+
+def test_two_processes_make_one_run(words, tmp_path):
+    folder = tmp_path / "run"
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*start, "-m", "companion", *words, "--out", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert done.stdout.count("step 9 of 9 ") == 1, "one process speaks"
+    command = json.loads((folder / "settings.json").read_text())["origin"]["command"]
+    assert command.startswith("torchrun --nproc-per-node 2 -m companion train ")
 
 
 def test_the_command_of_a_run_makes_it_again():

@@ -199,8 +199,9 @@ RULES: list[Rule] = [*APPENDIX_RULES[:-1], exercises_with_solutions, usual_parts
 
 
 def rules_for(path: Path) -> list[Rule]:
-    """The rules that a notebook keeps to, by the folder in which it lies."""
-    return APPENDIX_RULES if path.parent.name == "appendix" else RULES
+    """The rules that a notebook keeps to: those of chapters, or of pages that show."""
+    teaches = path.parent.name != "appendix" and path.stem != "gallery"
+    return RULES if teaches else APPENDIX_RULES
 
 
 def markdown_text(notebook: dict) -> str:

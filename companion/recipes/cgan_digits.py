@@ -18,7 +18,7 @@ from companion.data import Batches, ImageData
 from companion.models.cgan import ConditionalDCGANGenerator, ProjectionDiscriminator
 from companion.trainers import GANTrainer, WeightAverage
 from companion.workshop.judging import beside_neighbours, beside_real_digits
-from companion.workshop.recipe import Recipe, Training, setting
+from companion.workshop.recipe import FOLDER, Recipe, Training, setting
 
 BETAS = (0.5, 0.99)
 
@@ -26,7 +26,7 @@ BETAS = (0.5, 0.99)
 @dataclass(frozen=True, kw_only=True)
 class CGANDigits(Recipe):
     kind = ConditionalDCGANGenerator
-    sets = ("digits", "fashion", "emoji", "cifar10", "FOLDER")
+    sets = ("digits", "fashion", "emoji", "cifar10", FOLDER)
     ships = True
 
     steps: int = setting(30_000, "optimiser steps")

@@ -63,9 +63,10 @@ def list_all(words: list[str]) -> int:
 
 
 def train(words: list[str]) -> int:
+    from companion.workshop.data import check_data
     from companion.workshop.folder import RunFolder
     from companion.workshop.options import add_settings, given_settings
-    from companion.workshop.recipe import find
+    from companion.workshop.recipe import Recipe, find
     from companion.workshop.train import train, try_out
 
     name, *others = _named(words, "train NAME", "`python -m companion list` shows all")
@@ -78,7 +79,10 @@ def train(words: list[str]) -> int:
     options = parser.parse(others)
     _use(options.device)
     recipe = kind(**given_settings(kind, options))
+    if isinstance(recipe, Recipe):
+        check_data(recipe)
     if options.dry_run:
+        find(name, trains=True)
         try_out(recipe)
         return 0
     return 0 if train(name, recipe, RunFolder(options.out)) else 130
@@ -93,7 +97,7 @@ def resume(words: list[str]) -> int:
     place, *others = _named(words, "resume DIR", "the folder of a run")
     folder = RunFolder(place)
     saved = folder.settings()
-    kind = find(saved["recipe"])
+    kind = find(saved["recipe"], trains=True)
     parser = _parser(f"resume {place}")
     add_settings(parser, kind, default=False)
     add_device(parser)

@@ -25,6 +25,8 @@ OWN = {"log.txt", "running.lock"}  # what may be there before a run begins
 class RunFolder:
     """settings.json, history.csv, curve.png, sheet.png, weights, checkpoint, log.txt.
 
+    With the end of the run comes record.json. A painting leaves picture.jpg, but no
+    history, curve, sheet, weights or checkpoint.
     Every file is written whole or not at all.
     """
 
@@ -32,6 +34,7 @@ class RunFolder:
         self.path = Path(path).expanduser()
         self.checkpoint = self.path / "checkpoint.pt"
         self.record = self.path / "record.json"
+        self.picture = self.path / "picture.jpg"
         self.lock = self.path / "running.lock"
         self._settings = self.path / "settings.json"
 
@@ -81,6 +84,8 @@ class RunFolder:
         """
         if not (self.path / f"{WEIGHTS}.json").exists():
             self.settings()
+            if self.picture.exists():
+                raise ValueError(f"{self.picture} was painted; no network was trained.")
             raise ValueError(f"{self.path} has no weights yet; wait for its sheet.")
         return pretrained(WEIGHTS, device, folder=self.path)
 

@@ -8,11 +8,11 @@ import companion.records
 from companion.runtime import save_file
 from companion.workshop.folder import WEIGHTS, RunFolder
 from companion.workshop.options import command
-from companion.workshop.recipe import find
+from companion.workshop.recipe import Painting, find
 
 
 def keep(folder: RunFolder) -> list[Path]:
-    """Copy the record and, if the recipe ships them, weights and card.
+    """Copy the record, a painting's picture and, if they ship, weights and card.
 
     They get the name of the recipe. Returns the files written.
 
@@ -40,7 +40,9 @@ def keep(folder: RunFolder) -> list[Path]:
             "data available and train anew."
         )
     copies = {folder.record: _beside(companion.records, f"{name}.json")}
-    if recipe.ships:
+    if issubclass(recipe, Painting):
+        copies[folder.picture] = _beside(companion.records, f"{name}.jpg")
+    elif recipe.ships:
         for suffix in ("safetensors", "json"):
             source = folder.path / f"{WEIGHTS}.{suffix}"
             copies[source] = _beside(companion.pretrained, f"{name}.{suffix}")

@@ -50,14 +50,16 @@ class Progress:
     def __init__(self) -> None:
         self.started = time.perf_counter()
         self.first: int | None = None
+        self.said: int | None = None
         self.due = 2.0
 
     def __call__(self, step: int, total: int, values: Mapping[str, float]) -> None:
         seconds = time.perf_counter() - self.started
         if self.first is None:
-            self.first = step
-        if seconds < self.due and step < total or step == self.first:
+            self.first = self.said = step
+        if seconds < self.due and step < total or step == self.said:
             return
+        self.said = step
         self.due = seconds + min(60.0, 2 + 0.2 * seconds)
         to_come = (total - step) * seconds / (step - self.first)
         terms = ", ".join(f"{name} {value:.4g}" for name, value in values.items())

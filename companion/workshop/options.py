@@ -5,7 +5,7 @@ import os
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from companion.workshop.nearest import nearest
-from companion.workshop.recipe import Recipe, setting_types, settings
+from companion.workshop.recipe import AnyRecipe, setting_types, settings
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,7 +32,9 @@ class Parser(argparse.ArgumentParser):
         return [word for action in self._actions for word in action.option_strings]
 
 
-def add_settings(parser: Parser, recipe: type[Recipe], *, default: bool = True) -> None:
+def add_settings(
+    parser: Parser, recipe: type[AnyRecipe], *, default: bool = True
+) -> None:
     """An option for each setting; without `default`, only what is given is set."""
     for name, hint in setting_types(recipe).items():
         about = settings(recipe)[name]
@@ -61,13 +63,13 @@ def add_device(parser: Parser) -> None:
 
 
 def given_settings(
-    recipe: type[Recipe], options: argparse.Namespace
+    recipe: type[AnyRecipe], options: argparse.Namespace
 ) -> dict[str, Any]:
     """Those settings that the options name."""
     return {n: getattr(options, n) for n in setting_types(recipe) if n in options}
 
 
-def command(recipe_name: str, recipe: Recipe) -> str:
+def command(recipe_name: str, recipe: AnyRecipe) -> str:
     """The command that trains with these settings: those that are not the default."""
     words = ["python -m companion train", recipe_name]
     for name in setting_types(type(recipe)):

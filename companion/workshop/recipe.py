@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import companion.recipes
 from companion.data import ImageData
 from companion.trainers import Trainer
 from companion.workshop.nearest import nearest
 
+FOLDER = "FOLDER"  # among a recipe's sets: any folder of pictures
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or no"}
 
 
@@ -36,11 +38,22 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """The settings of a trained result; a subclass says what they make.
+class AnyRecipe:
+    """The settings of a result: of a trained network, or of a picture.
 
     Raises: ValueError naming a setting of another type or out of its range.
     """
+
+    seed: int = setting(0, "of all random numbers", least=0)
+
+    def __post_init__(self) -> None:
+        for name, wanted in setting_types(type(self)).items():
+            _check(self, name, wanted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(AnyRecipe):
+    """The settings of a trained network; a subclass says what they make."""
 
     kind: ClassVar[type[nn.Module]]  # of the network that the run is for
     sets: ClassVar[tuple[str, ...]] = ("digits",)  # what `data` may name
@@ -50,11 +63,6 @@ class Recipe:
     steps: int = setting(1000, "optimiser steps")
     batch_size: int = setting(64, "images a step")
     lr: float = setting(1e-3, "highest learning rate")
-    seed: int = setting(0, "of all random numbers", least=0)
-
-    def __post_init__(self) -> None:
-        for name, wanted in setting_types(type(self)).items():
-            _check(self, name, wanted)
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
         """What the network is made with, as JSON can keep it."""
@@ -69,15 +77,40 @@ class Recipe:
         raise NotImplementedError
 
 
+@dataclass
+class Painted:
+    """A picture, (1, C, H, W) in [0, 1], and what is recorded of it."""
+
+    picture: Tensor
+    values: dict[str, Any]
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Painting(AnyRecipe):
+    """The settings of a picture that is made without training a network."""
+
+    source: ClassVar[str]  # what it is made from
+
+    def paint(self, device: torch.device) -> Painted:
+        """The whole work.
+
+        Raises: KeyboardInterrupt, if it is interrupted, for nothing is kept then.
+        """
+        raise NotImplementedError
+
+
 def names() -> list[str]:
     """The recipes there are: the files of companion/recipes."""
     return sorted(m.name for m in pkgutil.iter_modules(companion.recipes.__path__))
 
 
-def find(name: str) -> type[Recipe]:
+def find(name: str, *, trains: bool = False) -> type[AnyRecipe]:
     """The recipe of a file in companion/recipes.
 
-    Raises: ValueError naming the nearest ones, if there is none.
+    Raises: ValueError naming the nearest ones, if there is none; with `trains`, also
+        for a recipe that trains no network.
     """
     if name not in names():
         raise ValueError(
@@ -89,18 +122,23 @@ def find(name: str) -> type[Recipe]:
         thing
         for thing in vars(module).values()
         if isinstance(thing, type)
-        and issubclass(thing, Recipe)
+        and issubclass(thing, AnyRecipe)
         and thing.__module__ == module.__name__
     )
+    if trains and not issubclass(found, Recipe):
+        raise ValueError(
+            f"The recipe {name} paints a picture in one go and trains no network: only "
+            f"`python -m companion train {name}` and `keep` are for it."
+        )
     return found
 
 
-def as_dict(recipe: Recipe) -> dict[str, Any]:
+def as_dict(recipe: AnyRecipe) -> dict[str, Any]:
     """The settings, as JSON can keep them."""
     return {field.name: getattr(recipe, field.name) for field in fields(recipe)}
 
 
-def from_dict(kind: type[Recipe], saved: Mapping[str, Any]) -> Recipe:
+def from_dict(kind: type[AnyRecipe], saved: Mapping[str, Any]) -> AnyRecipe:
     """The recipe of saved settings.
 
     Raises: ValueError if they are those of another version of the recipe.
@@ -115,18 +153,18 @@ def from_dict(kind: type[Recipe], saved: Mapping[str, Any]) -> Recipe:
     return kind(**saved)
 
 
-def setting_types(recipe: type[Recipe]) -> dict[str, Any]:
+def setting_types(recipe: type[AnyRecipe]) -> dict[str, Any]:
     """Each setting's type, in the order of the options."""
     hints = get_type_hints(recipe)
     return {field.name: hints[field.name] for field in fields(recipe)}
 
 
-def settings(recipe: type[Recipe]) -> dict[str, Mapping[str, Any]]:
+def settings(recipe: type[AnyRecipe]) -> dict[str, Mapping[str, Any]]:
     """What `setting` said of each setting."""
     return {field.name: field.metadata for field in fields(recipe)}
 
 
-def _check(recipe: Recipe, name: str, hint: Any) -> None:
+def _check(recipe: AnyRecipe, name: str, hint: Any) -> None:
     value = getattr(recipe, name)
     option = f"--{name.replace('_', '-')} is {value!r}"
     if get_origin(hint) is Literal:

@@ -1,11 +1,14 @@
-"""A sheet of samples, as a file."""
+"""Pictures as files: a sheet of samples, a painting."""
 
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
 from companion.plotting.images import save_images
+from companion.runtime import save_file
 
 
 def save_sheet(
@@ -46,3 +49,14 @@ def save_sheet(
     generator = torch.Generator(device).manual_seed(seed)
     x = network.sample(n, generator=generator, **options)
     save_images(path, x, columns=min(n, columns), scale=2)
+
+
+def save_jpeg(path: Path, x: Tensor) -> None:
+    """Write one picture, small enough for a page.
+
+    Shapes: x (1, 3, H, W) in [0, 1].
+    Raises: OSError if the file cannot be written.
+    """
+    pixels = x[0].permute(1, 2, 0).cpu().numpy()
+    image = Image.fromarray(np.uint8(np.round(pixels * 255)))
+    save_file(path, lambda temporary: image.save(temporary, "JPEG", quality=80))

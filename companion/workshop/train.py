@@ -1,7 +1,8 @@
 """A run: from a recipe to a folder with its result."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from itertools import chain, islice, repeat
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from companion.data import ImageData
 from companion.pretrained import build
+from companion.processes import Processes, join
 from companion.records import origin, write_record
 from companion.runtime import setup
 from companion.trainers import fit
@@ -17,19 +19,33 @@ from companion.workshop.data import load_data
 from companion.workshop.folder import RunFolder
 from companion.workshop.log import Progress, duration, logged
 from companion.workshop.options import command
-from companion.workshop.recipe import Recipe, Training, as_dict, find, from_dict
+from companion.workshop.paint import paint
+from companion.workshop.recipe import (
+    AnyRecipe,
+    Painting,
+    Recipe,
+    Training,
+    as_dict,
+    find,
+    from_dict,
+)
 
 LOOK_SECONDS = 60  # between two sheets
 TRIAL, WARM_UP = 10, 3  # steps of a dry run
 
 
 class Work:
-    """All that a recipe makes, on its device."""
+    """All that a recipe makes, on its device; of several processes, in each."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, processes: Processes | None = None) -> None:
+        self.recipe, self.processes = recipe, processes
+        self.first = processes is None or processes.first
         self.device = setup(recipe.seed)
+        if not self.first:
+            processes.barrier()  # the first may have to download
         self.data: ImageData = load_data(recipe).to(self.device)
+        if processes is not None and self.first:
+            processes.barrier()
         self.arguments = recipe.arguments(self.data)
         kind = type(recipe).kind
         self.network = f"{kind.__module__}:{kind.__qualname__}"
@@ -51,12 +67,14 @@ def num_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def train(name: str, recipe: Recipe, folder: RunFolder) -> bool:
+def train(name: str, recipe: AnyRecipe, folder: RunFolder) -> bool:
     """Do a run from its beginning; False if it was interrupted.
 
     Raises: ValueError if the folder is in use; else as `fit` and the recipe's parts.
     """
-    return _alone(folder, lambda: _begin(name, recipe, folder))
+    if isinstance(recipe, Painting):
+        return _alone(folder, lambda own, _: paint(name, recipe, own))
+    return _alone(folder, lambda own, others: _begin(name, recipe, own, others))
 
 
 def resume(folder: RunFolder) -> bool:
@@ -66,7 +84,7 @@ def resume(folder: RunFolder) -> bool:
         data; else as `train`.
     """
     folder.settings()
-    return _alone(folder, lambda: _go_on(folder))
+    return _alone(folder, _go_on)
 
 
 def try_out(recipe: Recipe) -> None:
@@ -89,11 +107,24 @@ def try_out(recipe: Recipe) -> None:
     )
 
 
-def _alone(folder: RunFolder, work: Any) -> bool:
+def _alone(
+    folder: RunFolder, work: Callable[[RunFolder, Processes | None], bool]
+) -> bool:
+    """Do the work while no other run can use the folder.
+
+    Of several processes that share the work, only the first speaks and has the folder;
+    each other has a passing copy.
+    """
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.lock, timeout=0), logged(folder.path / "log.txt"):
-            return work()
+        with ExitStack() as stack:
+            if processes := join():
+                stack.enter_context(processes)
+                stack.enter_context(processes.quiet())
+                folder = RunFolder(stack.enter_context(processes.folder(folder.path)))
+            folder.path.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(folder.lock, timeout=0))
+            stack.enter_context(logged(folder.path / "log.txt"))
+            return work(folder, processes)
     except (FileExistsError, NotADirectoryError, PermissionError) as error:
         raise OSError(
             f"The folder {folder.path} cannot be used ({error.strerror}): give another "
@@ -106,15 +137,21 @@ def _alone(folder: RunFolder, work: Any) -> bool:
         ) from error
 
 
-def _begin(name: str, recipe: Recipe, folder: RunFolder) -> bool:
-    work = Work(recipe)
+def _begin(
+    name: str, recipe: Recipe, folder: RunFolder, processes: Processes | None
+) -> bool:
+    work = Work(recipe, processes)
+    words = command(name, recipe)
+    if processes is not None:
+        torchrun = f"torchrun --nproc-per-node {processes.size}"
+        words = words.replace("python", torchrun, 1)
     folder.begin(
         {
             "recipe": name,
             "settings": as_dict(recipe),
             "data": work.data.source,
             "full": work.data.full,
-            "origin": origin(command(name, recipe), work.device),
+            "origin": origin(words, work.device),
         }
     )
     try:
@@ -124,14 +161,14 @@ def _begin(name: str, recipe: Recipe, folder: RunFolder) -> bool:
         raise
 
 
-def _go_on(folder: RunFolder) -> bool:
+def _go_on(folder: RunFolder, processes: Processes | None) -> bool:
     saved = folder.settings()
     if folder.record.exists():
         raise ValueError(
             f"The run in {folder.path} is finished; `python -m companion judge "
             f"{folder.path}` shows its values."
         )
-    work = Work(from_dict(find(saved["recipe"]), saved["settings"]))
+    work = Work(from_dict(find(saved["recipe"]), saved["settings"]), processes)
     if work.data.source != saved["data"]:
         raise ValueError(
             f"The run in {folder.path} began with {saved['data']}, but there is "
@@ -165,19 +202,26 @@ def _run(work: Work, folder: RunFolder, *, resume: bool) -> bool:
             folder.look(training.network, card({}, step, 0.0))
             looked = time.perf_counter()
 
-    history = fit(
-        training.trainer,
-        training.batches,
-        steps=steps,
-        validate=training.validate,
-        watch=look,
-        checkpoint=folder.checkpoint,
-        resume=resume,
-        progress=Progress(),
-    )
+    with ExitStack() as stack:
+        batches = training.batches
+        if work.processes is not None:
+            batches = work.processes.share(batches, work.recipe.seed)
+            stack.enter_context(work.processes.averaging(training.trainer))
+        history = fit(
+            training.trainer,
+            batches,
+            steps=steps,
+            validate=training.validate,
+            watch=look if work.first else None,
+            checkpoint=folder.checkpoint,
+            resume=resume,
+            progress=Progress(),
+        )
     if history.interrupted:
         print(f"Go on with: python -m companion resume {folder.path}")
         return False
+    if not work.first:
+        return True
     print(f"{steps:,} steps in {duration(history.seconds)}. Judging.", flush=True)
     folder.look(training.network, card({}, steps, history.seconds), history)
     # The network as it will travel, in half precision.

@@ -17,6 +17,7 @@ from companion.data import (
     embedded_in_mnist_train,
     mnist_arrays,
 )
+from companion.recipes.judge import splits
 from companion.runtime import data_dir
 
 RAW = data_dir() / "MNIST" / "raw"
@@ -88,6 +89,20 @@ def test_embedded_digits_are_training_images():
         images = split.x.mul(255).round().byte().numpy()
         for image, label in zip(images, split.y.tolist(), strict=True):
             assert (image.tobytes(), label) in known
+
+
+def test_the_judge_learns_from_none_of_the_embedded_digits():
+    small = digits("embedded")
+    train, validation = splits(digits("full"))
+    assert (len(train), len(validation)) == (50_000, 5_000)
+    images, embedded = (
+        {image.numpy().tobytes() for image in torch.cat(parts).mul(255).round().byte()}
+        for parts in (
+            [train.x, validation.x],
+            [small.train.x, small.validation.x, small.test.x],
+        )
+    )
+    assert len(embedded) == 5_000 and not images & embedded
 
 
 @pytest.mark.parametrize("packed", [True, False])

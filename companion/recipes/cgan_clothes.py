@@ -1,0 +1,17 @@
+"""Clothes by label: the conditional GAN of the digits on Fashion-MNIST.
+
+Every setting but the number of steps is that of the digits. No judge of clothes ships
+with the book, so samples are compared with their nearest training pictures, beside
+test images.
+"""
+
+from dataclasses import dataclass
+
+from companion.recipes.cgan_digits import CGANDigits
+from companion.workshop.recipe import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class CGANClothes(CGANDigits):
+    data: str = setting("fashion", "what to learn from")
+    steps: int = setting(20_000, "optimiser steps")

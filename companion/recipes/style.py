@@ -1,0 +1,139 @@
+"""Texture and style, painted by random filters and by a network trained on ImageNet.
+
+The same pictures with the same number of steps; nothing is trained but pixels. The
+weights of the network do not ship: the file that torchvision downloads for
+`squeezenet1_1` must lie where torchvision keeps it, in checkpoints below
+torch.hub.get_dir(), which the environment variable TORCH_HOME moves.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from sklearn.datasets import load_sample_images
+from torch import Tensor
+from torch.nn import functional as F
+
+from companion.data.glyphs import draw_emoji
+from companion.models.style import (
+    SQUEEZENET,
+    Canvas,
+    RandomFilters,
+    SqueezeNetFeatures,
+    match_colors,
+)
+from companion.pictures import gradient_map, truchet
+from companion.trainers import fit
+from companion.trainers.style import StyleTrainer, lbfgs, synthesize
+from companion.workshop.recipe import Painted, Painting, setting
+
+# The mean loss of each network has its own scale; both weights were chosen by eye.
+CONTENT_WEIGHT = {"random filters": 0.03, "SqueezeNet": 0.003}
+CAT_FACE = "1F431"
+
+Network = Callable[[Tensor], Sequence[Tensor]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style(Painting):
+    source = (
+        "scikit-learn's sample photographs; cat face by OpenMoji, CC BY-SA 4.0; "
+        "SqueezeNet 1.1 trained on ImageNet"
+    )
+
+    sizes: tuple[int, ...] = setting((32, 64, 128), "sides of a texture, small first")
+    texture_steps: int = setting(100, "steps of a texture at each size")
+    transfer_steps: int = setting(100, "steps of a picture with content")
+    tv_weight: float = setting(0.002, "weight of the total variation", least=0)
+
+    def paint(self, device: torch.device) -> Painted:
+        """A row for each style: the style, then three pictures by each network."""
+        weights = Path(torch.hub.get_dir()) / "checkpoints" / SQUEEZENET
+        if not weights.is_file():
+            raise FileNotFoundError(
+                f"There are no weights at {weights}; put torchvision's {SQUEEZENET} "
+                "there."
+            )
+        side = self.sizes[-1]
+        cat = (torch.from_numpy(draw_emoji((CAT_FACE,), side)).float() / 255).to(device)
+        tower = photograph(0, 20, 50, 320, side).to(device)
+        makers = {"random filters": self._filters, "SqueezeNet": SqueezeNetFeatures}
+        seconds = dict.fromkeys(makers, 0.0)
+        rows = {}
+        for name, style in styles(side, self.seed).items():
+            style = style.to(device)
+            row = [style]
+            for label, make in makers.items():
+                started = time.perf_counter()
+                row.append(
+                    synthesize(
+                        style,
+                        make,
+                        sizes=self.sizes,
+                        steps=self.texture_steps,
+                        tv_weight=self.tv_weight,
+                        generator=self._generator(),
+                    )
+                )
+                for content in (cat, tower):
+                    weight = CONTENT_WEIGHT[label]
+                    row.append(self._transfer(style, content, make(style), weight))
+                seconds[label] += time.perf_counter() - started
+            print(f"{name}: done, {sum(seconds.values()):.0f} s in all", flush=True)
+            rows[name] = torch.cat(row, dim=3)
+        drawn = [f"{a}, {by}" for by in makers for a in ("texture", "cat", "tower")]
+        values = {
+            "rows": list(rows),
+            "columns": ["style", *drawn],
+            "size": side,
+            "seconds": {label: round(value, 1) for label, value in seconds.items()},
+        }
+        steps = self.texture_steps * len(self.sizes) + 2 * self.transfer_steps
+        picture = torch.cat(list(rows.values()), dim=2)
+        return Painted(picture, values, steps, sum(seconds.values()))
+
+    def _transfer(
+        self, style: Tensor, content: Tensor, network: Network, content_weight: float
+    ) -> Tensor:
+        content = match_colors(content, style)
+        noise = torch.randn(content.shape, generator=self._generator()).to(content)
+        canvas = Canvas(content + 0.02 * noise, style)
+        trainer = StyleTrainer(
+            canvas,
+            network,
+            lbfgs(canvas),
+            content_weight=content_weight,
+            tv_weight=self.tv_weight,
+        )
+        batches = [(style, content)]
+        if fit(trainer, batches, steps=self.transfer_steps, progress=False).interrupted:
+            raise KeyboardInterrupt  # an unfinished picture is none
+        return canvas.picture()
+
+    def _filters(self, style: Tensor) -> RandomFilters:
+        return RandomFilters(style, generator=self._generator())
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed)
+
+
+def styles(side: int, seed: int) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    tiles = truchet(8, 8, side // 8, generator=generator)
+    return {
+        "roof": photograph(0, 80, 203, 40, side),
+        "petals": photograph(1, 110, 200, 220, side),
+        "tiles": gradient_map(tiles, [(0.05, 0.1, 0.35), (0.95, 0.8, 0.3)])[None],
+    }
+
+
+def photograph(number: int, top: int, left: int, width: int, side: int) -> Tensor:
+    """A square of one of scikit-learn's two photographs, as (1, 3, side, side)."""
+    image = load_sample_images().images[number]
+    x = torch.from_numpy(image[top : top + width, left : left + width].copy())
+    x = x.permute(2, 0, 1)[None].float() / 255
+    return F.interpolate(
+        x, (side, side), mode="bicubic", antialias=True, align_corners=False
+    ).clamp(0, 1)
