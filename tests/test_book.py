@@ -120,7 +120,7 @@ def test_bands_are_intervals(path):
             assert low <= high
 
 
-def test_records_of_the_benchmarks_are_complete():
+def test_records_are_complete():
     for path in sorted((ROOT / "companion/records").glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         for key in ("values", "command", "commit", "device", "data", "seconds"):

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from itertools import chain, islice, repeat
+from statistics import fmean
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -72,9 +73,8 @@ def train(name: str, recipe: AnyRecipe, folder: RunFolder) -> bool:
 
     Raises: ValueError if the folder is in use; else as `fit` and the recipe's parts.
     """
-    if isinstance(recipe, Painting):
-        return _alone(folder, lambda own, _: paint(name, recipe, own))
-    return _alone(folder, lambda own, others: _begin(name, recipe, own, others))
+    begin = _paint if isinstance(recipe, Painting) else _begin
+    return _alone(folder, lambda own, processes: begin(name, recipe, own, processes))
 
 
 def resume(folder: RunFolder) -> bool:
@@ -94,12 +94,12 @@ def try_out(recipe: Recipe) -> None:
     trainer, batches = work.training.trainer, work.training.batches
     seconds = []
     drawn = chain.from_iterable(repeat(batches))
-    for batch in islice(drawn, TRIAL):
+    for batch in islice(drawn, min(TRIAL, recipe.steps)):
         begin = time.perf_counter()
         terms = trainer.step(*batch)
         values = {name: value.item() for name, value in terms.items()}  # waits
         seconds.append(time.perf_counter() - begin)
-    step = sum(seconds[WARM_UP:]) / (TRIAL - WARM_UP)
+    step = fmean(seconds[WARM_UP:] or seconds)
     print(", ".join(f"{name} {value:.4g}" for name, value in values.items()))
     print(
         f"{step:.4f} s a step after the first {WARM_UP}; {recipe.steps:,} steps would "
@@ -135,6 +135,14 @@ def _alone(
             f"Another process is at work in {folder.path}; wait for its end, or give "
             "another folder by --out."
         ) from error
+
+
+def _paint(
+    name: str, recipe: Painting, folder: RunFolder, processes: Processes | None
+) -> bool:
+    if processes is not None:
+        raise ValueError(f"{name} is painted by one process; run it without torchrun.")
+    return paint(name, recipe, folder)
 
 
 def _begin(
@@ -249,5 +257,5 @@ def judged(
     """The recipe's numbers of a network, printed, beside those it had `before`."""
     values = recipe.judge(network, data)
     for label, value in values.items():
-        print(f"{label:<34}{value:>12}" + (f"{before[label]:>12}" if before else ""))
+        print(f"{label:<34}{value:>12}{(before or {}).get(label, ''):>12}".rstrip())
     return values
