@@ -175,7 +175,7 @@ def test_help_shows_each_setting_with_its_default(capsys):
     said = " ".join(capsys.readouterr().out.split())
     recipe = find("cgan_digits")
     assert f"optimiser steps (default: {recipe.steps})" in said
-    assert "digits, fashion, emoji, cifar10, FOLDER" in said
+    assert "digits, fashion, emoji, icons, cifar10, FOLDER" in said
     main(["list"])
     assert "cgan_digits" in capsys.readouterr().out
 
@@ -229,10 +229,10 @@ def test_resume_refuses_other_data_and_settings(run, tmp_path, capsys):
     path.write_text(json.dumps(saved | {"data": "MNIST"}))
     assert main(["resume", str(folder)]) == 1
     assert "began with MNIST, but there is" in capsys.readouterr().err
-    settings = {k: v for k, v in saved["settings"].items() if k != "r1"}
+    settings = saved["settings"] | {"r2": 0.5}
     path.write_text(json.dumps(saved | {"settings": settings}))
     assert main(["resume", str(folder)]) == 1
-    assert "differ from the recipe's in ['r1']" in capsys.readouterr().err
+    assert "hold ['r2'], which the recipe does not know" in capsys.readouterr().err
     path.write_text("{")
     assert main(["resume", str(folder)]) == 1
     assert "settings.json is damaged" in capsys.readouterr().err

@@ -8,13 +8,14 @@ better after 8,000 steps.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from companion.data import Batches, ImageData
+from companion.data import Batches, ImageData, crop, flip
 from companion.models.cgan import ConditionalDCGANGenerator, ProjectionDiscriminator
 from companion.trainers import GANTrainer, WeightAverage
 from companion.workshop.judging import beside_neighbours, beside_real_digits
@@ -26,7 +27,7 @@ BETAS = (0.5, 0.99)
 @dataclass(frozen=True, kw_only=True)
 class CGANDigits(Recipe):
     kind = ConditionalDCGANGenerator
-    sets = ("digits", "fashion", "emoji", "cifar10", FOLDER)
+    sets = ("digits", "fashion", "emoji", "icons", "cifar10", FOLDER)
     ships = True
 
     steps: int = setting(30_000, "optimiser steps")
@@ -37,6 +38,8 @@ class CGANDigits(Recipe):
     r1: float = setting(0.1, "weight of the R1 penalty", least=0)
     decay: float = setting(0.998, "of the average of the generator's weights", least=0)
     size: int = setting(32, "side of the pictures of emoji and of a folder")
+    shift: int = setting(0, "pixels by which D sees all pictures moved", least=0)
+    mirror: bool = setting(False, "whether half of the pictures are mirrored")
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
         return {
@@ -63,12 +66,18 @@ class CGANDigits(Recipe):
             D,
             *opts,
             r1=self.r1,
+            augment=partial(crop, padding=self.shift) if self.shift else None,
             average=average,
             schedule_G=schedules[0],
             schedule_D=schedules[1],
         )
         batches = Batches(
-            x, y, batch_size=self.batch_size, seed=self.seed, drop_last=True
+            x,
+            y,
+            batch_size=self.batch_size,
+            augment=flip if self.mirror else None,
+            seed=self.seed,
+            drop_last=True,
         )
         return Training(trainer, batches, average.G)
 

@@ -1,10 +1,16 @@
 """The pictures that a recipe learns from, by name or from a folder."""
 
+from functools import partial
 from pathlib import Path
 
+import torch
+
 from companion.data import ImageData, cifar10, digits, emoji, fashion, picture_folder
+from companion.data.splits import Split
 from companion.workshop.nearest import nearest
 from companion.workshop.recipe import FOLDER, Recipe
+
+ICONS = {"faces", "nature", "food", "travel", "objects", "symbols", "flags"}
 
 
 def load_data(recipe: Recipe) -> ImageData:
@@ -14,12 +20,40 @@ def load_data(recipe: Recipe) -> ImageData:
     """
     check_data(recipe)
     size = getattr(recipe, "size", 32)  # where a set has no size of its own
-    if recipe.data == "emoji":
-        return emoji(size)
-    makers = {"digits": digits, "fashion": fashion, "cifar10": cifar10}
+    makers = {
+        "digits": digits,
+        "fashion": fashion,
+        "cifar10": cifar10,
+        "emoji": partial(emoji, size),
+        "icons": partial(icons, size),
+    }
     if recipe.data in makers:
         return makers[recipe.data]()
     return picture_folder(recipe.data, size)
+
+
+def icons(size: int = 32) -> ImageData:
+    """OpenMoji's pictures without people, activities and parts of the body.
+
+    Shapes: x (N, 3, size, size).
+    Raises: as `emoji`.
+    """
+    data = emoji(size)
+    kept = [i for i, name in enumerate(data.classes) if name in ICONS]
+    number = torch.full((len(data.classes),), -1)
+    number[kept] = torch.arange(len(kept))
+
+    def part(split: Split) -> Split:
+        y = number[split.y]
+        return Split(split.x[y >= 0], y[y >= 0])
+
+    return ImageData(
+        part(data.train),
+        part(data.validation),
+        part(data.test),
+        classes=tuple(data.classes[i] for i in kept),
+        source=data.source,
+    )
 
 
 def check_data(recipe: Recipe) -> None:

@@ -139,16 +139,15 @@ def as_dict(recipe: AnyRecipe) -> dict[str, Any]:
 
 
 def from_dict(kind: type[AnyRecipe], saved: Mapping[str, Any]) -> AnyRecipe:
-    """The recipe of saved settings.
+    """The recipe of saved settings; those that came later have their default.
 
-    Raises: ValueError if they are those of another version of the recipe.
+    Raises: ValueError for a setting that the recipe does not have.
     """
     known = {field.name for field in fields(kind)}
-    if known != saved.keys():
+    if unknown := sorted(saved.keys() - known):
         raise ValueError(
-            f"The saved settings differ from the recipe's in "
-            f"{sorted(known ^ saved.keys())}: install the companion that made the run, "
-            "or train anew."
+            f"The saved settings hold {unknown}, which the recipe does not know: install "
+            "the companion that made the run, or train anew."
         )
     return kind(**saved)
 
