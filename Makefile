@@ -47,13 +47,14 @@ export MALLOC_TRIM_THRESHOLD_ := 4294967296
 
 .DELETE_ON_ERROR:
 .PHONY: help install book test lint unit pages notebooks embedded full test-browser \
-	test-versions execute setup-cells clean
+	test-versions test-gpu execute setup-cells clean
 
 help:
 	@echo "book           build the book to _build/html"
 	@echo "test           lint, unit tests, built pages, every notebook, their records"
 	@echo "test-browser   the built pages in Chromium: errors, requests, search, access"
 	@echo "test-versions  the unit tests with the oldest PyTorch and with Colab's"
+	@echo "test-gpu       the unit tests, a recipe and three notebooks on a GPU"
 	@echo "execute        run notebooks and store their outputs (NOTEBOOKS=...)"
 	@echo "setup-cells    write the set-up cells that fit _config.yml"
 	@echo "lint, unit, pages, notebooks, embedded, full   single parts of the tests"
@@ -119,6 +120,17 @@ test-versions:
 		TORCH="torch~=2.6.0 torchvision~=0.21.0"
 	$(MAKE) unit VENV=_build/torch-2.11 CONSTRAINTS= \
 		TORCH="torch~=2.11.0 torchvision~=0.26.0"
+
+# Some minutes: the unit tests, a recipe, three notebooks.
+test-gpu: export COMPANION_DEVICE := cuda
+test-gpu: $(INSTALLED)
+	@$(RUN) -c 'import sys, torch; torch.cuda.is_available() or \
+		sys.exit("PyTorch finds no GPU with CUDA here.")'
+	$(MAKE) unit
+	rm -rf _build/gpu-run
+	$(RUN) -m companion train cgan_digits --steps 2000 --out _build/gpu-run
+	$(MAKE) notebooks RECORDS="$(RECORDS)-gpu" NOTEBOOKS="book/vae/vae.ipynb \
+		book/gan/conditional.ipynb book/rnn/drawing.ipynb"
 
 execute: $(INSTALLED)
 	$(RUN) tools/execute.py $(NOTEBOOKS)

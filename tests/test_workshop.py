@@ -125,9 +125,13 @@ def test_sheets_are_drawn_from_runs_and_from_shipped_weights(run, tmp_path, caps
     assert main(one) == 0
     with Image.open(again) as sheet:
         assert sheet.size == (2 * (3 * 9 - 1), 16)
+    named = tmp_path / "named.png"
+    main(["sample", str(run), "--n", "3", "--label", "light", "--out", str(named)])
+    assert named.read_bytes() == again.read_bytes()
     capsys.readouterr()
     for wrong, message in {
         ("--label", "2"): "classes: 0 to 1",
+        ("--label", "lihgt"): "classes: dark, light; did you mean light?",
         ("--n", "0"): "ask for 1 picture",
         ("--out", "sheet.bmp"): "must end in .png or .webp",
     }.items():

@@ -2,8 +2,8 @@
 
     python tools/front_picture.py
 
-Networks of the book drew everything in it: ten samples of each set of shipped weights
-that is named here, one a class, the first of seed 0.
+Networks of the book drew everything in it: ten samples of each generator that is named
+here, its classes in their turn, the first that seed 0 gives.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from companion.plotting import show_rows
 from companion.pretrained import pretrained
 
 TARGET = Path(__file__).resolve().parents[1] / "book" / "front.png"
-ROWS = {"digits": "cgan_digits", "clothes": "cgan_clothes"}
+ROWS = {"digits": "cgan_digits", "clothes": "cgan_clothes", "icons": "cgan_icons"}
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The commands of `python -m companion`.
 
-Each imports what it needs itself: `sample` must not wait for the data's libraries.
+Each imports what it needs itself, so that `sample` need not wait for all.
 """
 
 import os
@@ -119,13 +119,16 @@ def sample(words: list[str]) -> int:
     parser = _parser("sample")
     _add_place(parser)
     parser.add_argument("--n", type=int, help="pictures; ten rows, if not given")
-    parser.add_argument("--label", type=int, help="only of this class")
+    parser.add_argument("--label", help="only of this class, a name or a number")
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--out", type=Path, default=Path("sheet.png"), help="file")
     add_device(parser)
     options = parser.parse(words)
-    network, _ = _opened(options)
-    save_sheet(options.out, network, options.n, label=options.label, seed=options.seed)
+    network, card = _opened(options)
+    label = options.label
+    if label is not None:
+        label = _class_number(label, card.get("classes", []))
+    save_sheet(options.out, network, options.n, label=label, seed=options.seed)
     print(f"{options.out} is written.")
     return 0
 
@@ -185,6 +188,15 @@ def _add_place(parser: Parser) -> None:
 def _use(device: str | None) -> None:
     if device is not None:
         os.environ["COMPANION_DEVICE"] = device
+
+
+def _class_number(label: str, classes: list[str]) -> int:
+    if label in classes:
+        return classes.index(label)
+    if label.isdecimal():
+        return int(label)
+    known = f"classes: {', '.join(classes)}" if classes else "give a number"
+    raise ValueError(f"--label is {label!r}; {known}{nearest(label, classes)}")
 
 
 def _opened(options: Any) -> tuple[nn.Module, dict[str, Any]]:

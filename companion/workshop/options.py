@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from companion.workshop.nearest import nearest
@@ -71,7 +72,7 @@ def given_settings(
 
 def command(recipe_name: str, recipe: AnyRecipe) -> str:
     """The command that trains with these settings: those that are not the default."""
-    words = ["python -m companion train", recipe_name]
+    words = ["python", "-m", "companion", "train", recipe_name]
     for name in setting_types(type(recipe)):
         value = getattr(recipe, name)
         if value != getattr(type(recipe), name):
@@ -81,4 +82,4 @@ def command(recipe_name: str, recipe: AnyRecipe) -> str:
             else:
                 several = value if isinstance(value, tuple) else [value]
                 words += [f"--{option}", *map(str, several)]
-    return " ".join(words)
+    return shlex.join(words)

@@ -146,8 +146,8 @@ def from_dict(kind: type[AnyRecipe], saved: Mapping[str, Any]) -> AnyRecipe:
     known = {field.name for field in fields(kind)}
     if unknown := sorted(saved.keys() - known):
         raise ValueError(
-            f"The saved settings hold {unknown}, which the recipe does not know: install "
-            "the companion that made the run, or train anew."
+            f"The saved settings hold {unknown}, which the recipe does not know: "
+            "install the companion that made the run, or train anew."
         )
     return kind(**saved)
 

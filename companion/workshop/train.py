@@ -199,6 +199,7 @@ def _run(work: Work, folder: RunFolder, *, resume: bool) -> bool:
             "settings": saved["settings"],
             "values": dict(values),
             "data": saved["data"],
+            "classes": list(work.data.classes),
             "steps": step,
             "seconds": round(seconds, 1),
             **saved["origin"],
