@@ -31,6 +31,7 @@ CARD = dict.fromkeys(GIVEN, "?") | {
         "num_classes": (2, 3),
     },
     "recipe": "cgan_digits",
+    "settings": {"steps": 3},
     "values": {"accuracy": 0.9},
 }
 REMEDY = "Install the companion again.*train cgan_digits`, then `keep`"
@@ -210,7 +211,10 @@ def test_damaged_weights_are_named(kept, damage):
         ("3", "no table"),
         ({"sha256": "0"}, "small.safetensors"),
         ({"arguments": CARD["arguments"] | {"latent": 4}}, "small.safetensors"),
-        ({"arguments": 3}, r"small\.json.*cannot be built"),
+        ({"arguments": 3}, r"'arguments' of the card .*small\.json is no table"),
+        ({"settings": 3}, "'settings' of the card .* is no table"),
+        ({"values": 3}, "'values' of the card .* is no table"),
+        ({"arguments": {"wings": 2}}, r"small\.json.*cannot be built"),
         ({"network": 3}, r"small\.json.*3 is no network"),
         ({"network": "os:system"}, r"small\.json.*os:system"),
     ],

@@ -1,10 +1,13 @@
 import json
+import re
+import subprocess
 
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
+import companion.records
 from companion.exercises import _agree, check
 from companion.records import (
     MIME,
@@ -71,6 +74,32 @@ def test_written_records_say_how_they_were_made(tmp_path):
             seconds=0,
             folder=tmp_path,
         )
+
+
+def test_a_commit_is_named_only_if_it_made_the_result(tmp_path, monkeypatch):
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True)
+
+    module = tmp_path / "companion/records/__init__.py"
+    module.parent.mkdir(parents=True)
+    for path in (module, module.parents[1] / "__init__.py"):
+        path.write_text("")
+    monkeypatch.setattr(companion.records, "__file__", str(module))
+
+    def commit():
+        return origin("", torch.device("cpu"))["commit"]
+
+    assert commit() == "unknown"
+    git("init", "-q")
+    assert commit() == "unknown", "a package that only lies in another repository"
+    git("add", ".")
+    git("commit", "-qm", "one")
+    assert re.fullmatch("[0-9a-f]+", commit())
+    (tmp_path / "notes.txt").write_text("not the package's")
+    assert re.fullmatch("[0-9a-f]+", commit())
+    (module.parent / "recipe.py").write_text("new")
+    assert commit().endswith("+")
 
 
 def test_unknown_record_names_the_known():

@@ -26,6 +26,7 @@ GIVEN = (
     "network",
     "arguments",
     "recipe",
+    "settings",
     "command",
     "commit",
     "seconds",
@@ -93,6 +94,9 @@ def read_card(name: str, *, folder: Path | None = None) -> dict[str, Any]:
         raise ValueError(f"The card {path} is no table of names. {_remedy()}")
     if missing := [key for key in GIVEN + ADDED if key not in card]:
         raise ValueError(f"The card {path} lacks {missing}. {_remedy()}")
+    for key in ("arguments", "settings", "values"):
+        if not isinstance(card[key], dict):
+            raise ValueError(f"{key!r} of the card {path} is no table. {_remedy()}")
     return card
 
 

@@ -128,16 +128,21 @@ def _check_name(name: str) -> None:
 
 
 def _commit() -> str:
-    """The commit, with "+" behind it if tracked files differ from it."""
-    here = Path(__file__).parent
+    """The commit, with "+" behind it if the package's files differ from it.
+
+    A new file counts as well. "unknown" if the package stands in no repository of its
+    own, as an installed one does.
+    """
+    package = Path(__file__).parents[1]
 
     def git(*words: str) -> str:
         return subprocess.run(
-            ["git", *words], cwd=here, capture_output=True, text=True, check=True
+            ["git", *words], cwd=package, capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
+        git("ls-files", "--error-unmatch", "__init__.py")
+        changed = git("status", "--porcelain", "--", ".")
         return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
