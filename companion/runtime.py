@@ -1,6 +1,6 @@
 """Where and how the code runs: device, seeds, threads, folders, safe files.
 
-The only module that reads environment variables, but for those of torchrun:
+The only module that reads environment variables, but for `processes`:
 
 COMPANION_DATA     folder of the full data sets (default: the user's cache)
 COMPANION_OFFLINE  "1": never download

@@ -31,7 +31,7 @@ from companion.workshop.sheet import save_sheet
 TRAINED = [name for name in names() if issubclass(find(name), Recipe)]
 # What there is of these settings makes a recipe small.
 TINY = {
-    "steps": 3,
+    "steps": 20,
     "batch_size": 8,
     "widths_G": (8, 4),
     "widths_D": (4, 8),
@@ -66,6 +66,7 @@ def card(name, recipe, data):
         "network": f"{kind.__module__}:{kind.__qualname__}",
         "arguments": recipe.arguments(data),
         "recipe": name,
+        "settings": as_dict(recipe),
         "values": {},
     }
 
@@ -122,7 +123,7 @@ def test_a_recipe_trains_a_network_that_travels_and_is_judged(name, data, tmp_pa
         return fit(
             training.trainer,
             training.batches,
-            steps=recipe.steps,
+            steps=3,
             validate=training.validate,
             checkpoint=tmp_path / "checkpoint.pt",
             resume=resume,
@@ -239,7 +240,7 @@ def test_a_painting_leaves_its_picture_and_numbers(
     assert main(["keep", str(run)]) == 1
     assert "write a recipe of their own" in capsys.readouterr().err
     saved = json.loads((run / "settings.json").read_text())
-    saved["origin"]["command"] = "python -m companion train style"
+    saved["origin"] |= {"command": "python -m companion train style", "commit": "a1"}
     (run / "settings.json").write_text(json.dumps(saved))
     target = tmp_path / "records/__init__.py"
     monkeypatch.setattr(companion.records, "__file__", str(target))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import subprocess
 import sys
 
@@ -153,7 +154,15 @@ def test_sheets_are_drawn_from_runs_and_from_shipped_weights(run, tmp_path, caps
         (["train", "cgan_digits", "--data", "digit"], "did you mean digits"),
         (["train", "cgan_digits", "--device", "abacus"], "choose from"),
         (["train"], "companion list` shows all"),
-        (["resume", "--help"], "resume DIR"),
+        (["resume"], "resume DIR"),
+        (["train", "cgan_digits", "more"], "Unknown word more"),
+        (["train", "cgan_digits", "--data", ""], "--data is ''"),
+        (["train", "cgan_digits", "--data", "./digits"], "or the path of a folder."),
+        (["train", "cgan_digits", "--decay", "1"], "of 0 or more, below 1"),
+        (["train", "cgan_digits", "--seed", str(2**32)], "below 4.29497e+09"),
+        (["train", "judge", "--steps", "5"], "--steps is 5; give a number of 20"),
+        (["sample", "runs/nothing"], "There is no folder runs/nothing"),
+        (["sample", "judge", "--seed", "-1"], "draws nothing"),
         (["resume", "nowhere"], "nowhere holds no run"),
         (["keep", "nowhere"], "nowhere holds no run"),
         (["sample", "juge"], "Did you mean 'judge'?"),
@@ -182,6 +191,11 @@ def test_help_shows_each_setting_with_its_default(capsys):
     assert "digits, fashion, emoji, icons, cifar10, FOLDER" in said
     main(["list"])
     assert "cgan_digits" in capsys.readouterr().out
+    for words in (["train", "--help"], ["resume", "-h"]):
+        with pytest.raises(SystemExit) as left:
+            main(words)
+        assert left.value.code == 0 and "options" in capsys.readouterr().out
+    assert main(["help"]) == 0
 
 
 def test_a_dry_run_says_the_time_and_leaves_nothing(words, tmp_path, capsys):
@@ -189,8 +203,10 @@ def test_a_dry_run_says_the_time_and_leaves_nothing(words, tmp_path, capsys):
     assert main([*words, "--dry-run", "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "ConditionalDCGANGenerator " in said and " s a step " in said
-    assert "9 steps would take about 0 s." in said
+    assert "9 in all would take about 0 s." in said
     assert not out.exists()
+    assert main([*words, "--dry-run", "--lr", "1e30"]) == 1
+    assert "is nan after 9 steps" in capsys.readouterr().err
 
 
 def test_a_second_run_does_not_touch_the_first(run, words, capsys, tmp_path):
@@ -230,16 +246,83 @@ def test_resume_refuses_other_data_and_settings(run, tmp_path, capsys):
     folder = copied(run, tmp_path, "record.json")
     path = folder / "settings.json"
     saved = json.loads(path.read_text())
-    path.write_text(json.dumps(saved | {"data": "MNIST"}))
+    for change in ({"data": "MNIST"}, {"digest": "0"}):
+        path.write_text(json.dumps(saved | change))
+        assert main(["resume", str(folder)]) == 1
+        assert "with other pictures or labels" in capsys.readouterr().err
+    path.write_text(json.dumps(saved | {"processes": 2}))
     assert main(["resume", str(folder)]) == 1
-    assert "began with MNIST, but there is" in capsys.readouterr().err
+    assert "began with 2 processes, this is 1" in capsys.readouterr().err
     settings = saved["settings"] | {"r2": 0.5}
     path.write_text(json.dumps(saved | {"settings": settings}))
     assert main(["resume", str(folder)]) == 1
     assert "hold ['r2'], which the recipe does not know" in capsys.readouterr().err
-    path.write_text("{")
-    assert main(["resume", str(folder)]) == 1
-    assert "settings.json is damaged" in capsys.readouterr().err
+    for text in ("{", "[]", json.dumps({"recipe": "cgan_digits"})):
+        path.write_text(text)
+        assert main(["resume", str(folder)]) == 1
+        assert "settings.json is damaged" in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(run, tmp_path):
+    folder = copied(run, tmp_path, "record.json")
+    path = folder / "settings.json"
+    saved = json.loads(path.read_text())
+    saved["origin"]["threads"] = 7
+    path.write_text(json.dumps(saved))
+    assert main(["resume", str(folder)]) == 0
+    record = json.loads((folder / "record.json").read_text())
+    assert record["threads"] == 7 and record["resumed"] == [{"threads": 1}]
+
+
+def test_damaged_weights_of_a_finished_run_are_written_anew(run, tmp_path, capsys):
+    folder = copied(run, tmp_path)
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    assert main(["judge", str(folder)]) == 1
+    assert f"companion resume {folder}` writes them anew" in capsys.readouterr().err
+    assert main(["resume", str(folder)]) == 0
+    assert weights.read_bytes() == (run / "weights.safetensors").read_bytes()
+
+
+def test_an_interrupted_judging_can_be_done_later(
+    words, tmp_path, capsys, monkeypatch
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    kind = find("cgan_digits")
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "judge", interrupted)
+        assert main([*words, "--out", str(folder)]) == 130
+    assert f"To judge: python -m companion resume {folder}" in capsys.readouterr().out
+    assert main(["resume", str(folder)]) == 0
+    assert (folder / "record.json").exists()
+    monkeypatch.setattr(kind, "judge", interrupted)
+    assert main(["judge", str(folder)]) == 130
+
+
+def test_labels_need_two_classes(pictures, tmp_path, capsys):
+    words = ["train", "cgan_digits", "--data", str(pictures / "dark"), *TINY]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 1
+    assert "the folder dark has one class" in capsys.readouterr().err
+
+
+def test_a_home_folder_and_spaces_are_understood(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my runs").mkdir()
+    folder = copied(run, tmp_path / "my runs")
+    assert main(["sample", "~/my runs/copy", "--n", "2", "--out", "~/two.png"]) == 0
+    assert (tmp_path / "two.png").exists()
+    capsys.readouterr()
+    assert main([*run_words(folder), "--out", "~/my runs/copy"]) == 1
+    assert f"resume '{folder}'`" in capsys.readouterr().err
+
+
+def run_words(folder):
+    """The command that made a run, without python -m companion."""
+    saved = json.loads((folder / "settings.json").read_text())
+    return shlex.split(saved["origin"]["command"])[3:]
 
 
 def test_only_the_result_itself_is_kept(run, tmp_path, capsys, monkeypatch):
@@ -253,10 +336,20 @@ def test_only_the_result_itself_is_kept(run, tmp_path, capsys, monkeypatch):
     path = folder / "settings.json"
     saved = json.loads(path.read_text())
     saved["origin"]["command"] = "python -m companion train cgan_digits"
+    saved["origin"]["commit"] = "abc1234+"
     path.write_text(json.dumps(saved | {"full": False}))
     assert main(["keep", str(folder)]) == 1
     assert "make the full data available" in capsys.readouterr().err
     path.write_text(json.dumps(saved))
+    assert main(["keep", str(folder)]) == 1
+    assert "commit 'abc1234+', which cannot be had again" in capsys.readouterr().err
+    saved["origin"]["commit"] = "abc1234"
+    path.write_text(json.dumps(saved))
+    record = (folder / "record.json").read_text()
+    (folder / "record.json").write_text(record.replace('"samples": 4', '"samples": 5'))
+    assert main(["keep", str(folder)]) == 1
+    assert "have other values" in capsys.readouterr().err
+    (folder / "record.json").write_text(record)
     assert main(["keep", str(folder)]) == 0
     kept = sorted(p.name for p in tmp_path.glob("companion.*/*"))
     assert kept == ["cgan_digits.json", "cgan_digits.json", "cgan_digits.safetensors"]
@@ -299,7 +392,7 @@ def test_progress_lines_come_seldom_and_say_what_is_to_come(capsys, monkeypatch)
     assert 5 <= len(lines) <= 20
     step, seconds = 101, 2
     assert lines[0] == (
-        f"step {step} of 1,000 (10 %), loss 0.5; {seconds} s, about 30 min to come"
+        f"step {step} of 1,000 (10 %), loss 0.5; {seconds} s, about 15 min to come"
     )
 
 

@@ -184,7 +184,7 @@ def usual_parts(notebook: dict) -> Iterator[str]:
 
 
 # Readers look things up in the appendix: its pages need no exercises and no summary.
-APPENDIX_RULES: list[Rule] = [
+SHARED_RULES: list[Rule] = [
     stamped_and_fresh,
     ran_from_top_to_bottom,
     clean_outputs,
@@ -193,9 +193,9 @@ APPENDIX_RULES: list[Rule] = [
     described_figures,
     small_enough,
     numbered_equations,
-    title_and_record,
 ]
-RULES: list[Rule] = [*APPENDIX_RULES[:-1], exercises_with_solutions, usual_parts]
+APPENDIX_RULES: list[Rule] = [*SHARED_RULES, title_and_record]
+RULES: list[Rule] = [*SHARED_RULES, exercises_with_solutions, usual_parts]
 
 
 def rules_for(path: Path) -> list[Rule]:

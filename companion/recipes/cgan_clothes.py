@@ -13,5 +13,7 @@ from companion.workshop.recipe import setting
 
 @dataclass(frozen=True, kw_only=True)
 class CGANClothes(CGANDigits):
+    ships = True
+
     data: str = setting("fashion", "what to learn from")
     steps: int = setting(20_000, "optimiser steps")

@@ -36,12 +36,19 @@ class CGANDigits(Recipe):
     widths_G: tuple[int, ...] = setting((64, 32), "channels of the generator")
     widths_D: tuple[int, ...] = setting((32, 64), "channels of the discriminator")
     r1: float = setting(0.1, "weight of the R1 penalty", least=0)
-    decay: float = setting(0.998, "of the average of the generator's weights", least=0)
+    decay: float = setting(
+        0.998, "of the average of the generator's weights", least=0, below=1
+    )
     size: int = setting(32, "side of the pictures of emoji and of a folder")
     shift: int = setting(0, "pixels by which D sees all pictures moved", least=0)
     mirror: bool = setting(False, "whether half of the pictures are mirrored")
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
+        if len(data.classes) < 2:
+            raise ValueError(
+                f"{data.source} has one class, and labels need two or more: put the "
+                "pictures of each class into a folder of its own."
+            )
         return {
             "image_shape": list(data.train.x.shape[1:]),
             "widths": list(self.widths_G),

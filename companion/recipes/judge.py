@@ -53,12 +53,14 @@ class JudgeOfDigits(Recipe):
     kind = Judge
     ships = True
 
-    steps: int = setting(3_120, "optimiser steps")
+    steps: int = setting(3_120, "optimiser steps", least=20)
     batch_size: int = setting(128, "images a step")
     lr: float = setting(4e-3, "highest learning rate")
     weight_decay: float = setting(0.02, "of the weights", least=0)
     # It reaches back some 200 steps, half an epoch.
-    average_decay: float = setting(0.995, "of the average of the weights", least=0)
+    average_decay: float = setting(
+        0.995, "of the average of the weights", least=0, below=1
+    )
 
     def training(self, network: nn.Module, data: ImageData) -> Training:
         train, validation = (part.to(data.train.x.device) for part in splits(data))

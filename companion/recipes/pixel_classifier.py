@@ -24,7 +24,7 @@ from companion.workshop.recipe import Recipe, Training, setting
 class PixelClassifier(Recipe):
     kind = RowClassifier
 
-    steps: int = setting(6000, "optimiser steps")
+    steps: int = setting(6000, "optimiser steps", least=20)
     batch_size: int = setting(128, "images a step")
     lr: float = setting(4e-3, "highest learning rate")
     hidden: int = setting(64, "units of the LSTM")

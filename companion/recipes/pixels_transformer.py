@@ -25,7 +25,7 @@ BETAS = (0.9, 0.99)
 class PixelsTransformer(Recipe):
     kind = CausalTransformer
 
-    steps: int = setting(7500, "optimiser steps")
+    steps: int = setting(7500, "optimiser steps", least=20)
     batch_size: int = setting(16, "images a step")
     lr: float = setting(6e-3, "highest learning rate")
     max_norm: float = setting(10.0, "length from which a gradient is clipped")

@@ -30,7 +30,7 @@ BETAS = (0.9, 0.99)
 class FullCovarianceDigits(Recipe):
     kind = FullCovarianceVAE
 
-    steps: int = setting(9000, "optimiser steps")
+    steps: int = setting(9000, "optimiser steps", least=20)
     batch_size: int = setting(100, "images a step")
     lr: float = setting(5e-3, "highest learning rate")
     latent: int = setting(32, "numbers of a latent vector")

@@ -5,6 +5,8 @@ Each imports what it needs itself, so that `sample` need not wait for all.
 
 import os
 import sys
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def main(words: list[str]) -> int:
     # Results are recorded with one thread, like the printed pages.
     os.environ.setdefault("COMPANION_THREADS", "1")
     os.environ.setdefault("MPLBACKEND", "Agg")
-    if not words or words[0] in ("-h", "--help"):
+    if not words or words[0] in ("-h", "--help", "help"):
         print(USAGE)
         return 0
     name, *others = words
@@ -44,9 +46,13 @@ def main(words: list[str]) -> int:
         return 2
     try:
         return COMMANDS[name](others)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
     # NotAvailableError of the data is a RuntimeError.
     except (ValueError, TypeError, OSError, RuntimeError, ArithmeticError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        number = int(os.environ.get("RANK", 0))  # of several processes
+        print(f"[process {number}] {error}" if number else error, file=sys.stderr)
         return 1
 
 
@@ -63,7 +69,7 @@ def list_all(words: list[str]) -> int:
 
 
 def train(words: list[str]) -> int:
-    from companion.workshop.data import check_data
+    from companion.workshop.data import checked_data
     from companion.workshop.folder import RunFolder
     from companion.workshop.options import add_settings, given_settings
     from companion.workshop.recipe import Recipe, find
@@ -77,10 +83,10 @@ def train(words: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("runs") / name, help="folder")
     parser.add_argument("--dry-run", action="store_true", help="ten steps, no files")
     options = parser.parse(others)
-    _use(options.device)
+    _use(options)
     recipe = kind(**given_settings(kind, options))
     if isinstance(recipe, Recipe):
-        check_data(recipe)
+        recipe = replace(recipe, data=checked_data(recipe))
     if options.dry_run:
         find(name, trains=True)
         try_out(recipe)
@@ -91,7 +97,7 @@ def train(words: list[str]) -> int:
 def resume(words: list[str]) -> int:
     from companion.workshop.folder import RunFolder
     from companion.workshop.options import add_settings, given_settings
-    from companion.workshop.recipe import find
+    from companion.workshop.recipe import find, from_dict
     from companion.workshop.train import resume
 
     place, *others = _named(words, "resume DIR", "the folder of a run")
@@ -102,14 +108,14 @@ def resume(words: list[str]) -> int:
     add_settings(parser, kind, default=False)
     add_device(parser)
     options = parser.parse(others)
+    recipe = from_dict(kind, saved["settings"])
     for name, value in given_settings(kind, options).items():
-        before = saved["settings"][name]
-        if value != before:
+        if value != (before := getattr(recipe, name)):
             raise ValueError(
                 f"--{name.replace('_', '-')} is {value}, but the run in {folder.path} "
                 f"has {before}: leave the option out, or train anew with --out."
             )
-    _use(options.device)
+    _use(options)
     return 0 if resume(folder) else 130
 
 
@@ -145,7 +151,7 @@ def judge(words: list[str]) -> int:
     network, card = _opened(options)
     recipe = from_dict(find(card["recipe"]), card["settings"])
     data = load_data(recipe).to(next(network.parameters()).device)
-    print(f"{data.source}; then: {card['data']}.")
+    print(f"{data.source}; on the card: {card['data']}.")
     judged(recipe, network, data, card["values"])
     return 0
 
@@ -172,8 +178,17 @@ COMMANDS = {
 
 
 def _named(words: list[str], form: str, what: str) -> list[str]:
+    """The words, the first of which is a name.
+
+    Raises: ValueError if it is not; SystemExit after the help.
+    """
+    usage = f"`python -m companion {form} [options]`; {what}"
+    help_ = f"`python -m companion {form} --help` shows the options"
+    if words and words[0] in ("-h", "--help"):
+        print(f"{usage}, and {help_}.")
+        sys.exit(0)
     if not words or words[0].startswith("-"):
-        raise ValueError(f"The form is `python -m companion {form} ...`: {what}.")
+        raise ValueError(f"The form is {usage}.")
     return words
 
 
@@ -185,9 +200,9 @@ def _add_place(parser: Parser) -> None:
     parser.add_argument("place", help="NAME of shipped weights, or a run's folder")
 
 
-def _use(device: str | None) -> None:
-    if device is not None:
-        os.environ["COMPANION_DEVICE"] = device
+def _use(options: Namespace) -> None:
+    if "device" in options:
+        os.environ["COMPANION_DEVICE"] = options.device
 
 
 def _class_number(label: str, classes: list[str]) -> int:
@@ -199,15 +214,18 @@ def _class_number(label: str, classes: list[str]) -> int:
     raise ValueError(f"--label is {label!r}; {known}{nearest(label, classes)}")
 
 
-def _opened(options: Any) -> tuple[nn.Module, dict[str, Any]]:
+def _opened(options: Namespace) -> tuple[nn.Module, dict[str, Any]]:
     """A network ready to draw, and its card, by its name or from a run's folder."""
     from companion.runtime import setup
 
-    _use(options.device)
+    _use(options)
     device = setup()
-    if Path(options.place).is_dir():
+    path = Path(options.place).expanduser()
+    if path.is_dir():
         from companion.workshop.folder import RunFolder
 
-        folder = RunFolder(options.place)
+        folder = RunFolder(path)
         return folder.network(device), folder.card()
+    if len(path.parts) > 1:
+        raise ValueError(f"There is no folder {path}; give that of a run.")
     return pretrained(options.place, device), read_card(options.place)

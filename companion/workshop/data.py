@@ -1,5 +1,6 @@
 """The pictures that a recipe learns from, by name or from a folder."""
 
+import hashlib
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +17,9 @@ ICONS = {"faces", "nature", "food", "travel", "objects", "symbols", "flags"}
 def load_data(recipe: Recipe) -> ImageData:
     """The set that `recipe.data` names, in three splits.
 
-    Raises: as `check_data`; else as the set's own function.
+    Raises: as `checked_data`; else as the set's own function.
     """
-    check_data(recipe)
+    checked_data(recipe)
     size = getattr(recipe, "size", 32)  # where a set has no size of its own
     makers = {
         "digits": digits,
@@ -56,13 +57,30 @@ def icons(size: int = 32) -> ImageData:
     )
 
 
-def check_data(recipe: Recipe) -> None:
-    """Raises: ValueError if the recipe cannot learn from `recipe.data`."""
+def checked_data(recipe: Recipe) -> str:
+    """The name of a set, or the whole path of a folder.
+
+    Raises: ValueError if the recipe cannot learn from `recipe.data`.
+    """
     allowed = [name for name in recipe.sets if name != FOLDER]
-    is_folder = FOLDER in recipe.sets and Path(recipe.data).expanduser().is_dir()
-    if recipe.data not in allowed and not is_folder:
-        folder = " or the path of a folder" if FOLDER in recipe.sets else ""
-        raise ValueError(
-            f"--data is {recipe.data!r}; this recipe takes {', '.join(allowed)}{folder}"
-            f"{nearest(recipe.data, allowed)}"
-        )
+    if recipe.data in allowed:
+        return recipe.data
+    takes_folders = FOLDER in recipe.sets
+    path = Path(recipe.data).expanduser()
+    if takes_folders and recipe.data and path.is_dir():
+        return str(path.resolve())
+    folder = " or the path of a folder" if takes_folders else ""
+    known = [] if "/" in recipe.data or "\\" in recipe.data else allowed
+    raise ValueError(
+        f"--data is {recipe.data!r}; this recipe takes {', '.join(allowed)}{folder}"
+        f"{nearest(recipe.data, known)}"
+    )
+
+
+def digest(data: ImageData) -> str:
+    """By which the pictures and labels of all splits are known again."""
+    found = hashlib.sha256()
+    for split in (data.train, data.validation, data.test):
+        for tensor in (split.x, split.y):
+            found.update(tensor.cpu().numpy().tobytes())
+    return found.hexdigest()

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import shlex
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from companion.trainers import History
 from companion.trainers.checkpoint import saved_history
 from companion.workshop.sheet import save_sheet
 
+SAVED = {"recipe", "settings", "data", "digest", "full", "processes", "origin"}
 WEIGHTS = "weights"  # the name of a run's weights and of their card
 OWN = {"log.txt", "running.lock"}  # what may be there before a run begins
 
@@ -46,21 +49,33 @@ class RunFolder:
         found = self.path.iterdir() if self.path.is_dir() else []
         if self._settings.exists():
             raise ValueError(
-                f"{self.path} holds a run already: go on with `python -m companion "
-                f"resume {self.path}`, or give another folder by --out."
+                f"{self.path} holds a run already: go on with `{self.again()}`, delete "
+                "the folder, or give another one by --out."
             )
-        if others := sorted(p.name for p in found if p.name not in OWN):
+        names = {path.name for path in found} - OWN
+        if others := sorted(name for name in names if not name.startswith(".")):
             raise ValueError(
                 f"{self.path} holds other files ({others[0]}); give a new folder by "
                 "--out."
             )
+        self.keep_settings(settings)
+
+    def keep_settings(self, settings: Mapping[str, Any]) -> None:
         text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
         save_file(self._settings, lambda temporary: temporary.write_text(text, "utf-8"))
 
     def forget(self) -> None:
-        """A run that ends before its first step leaves the folder free."""
-        if not self.checkpoint.exists():
-            self._settings.unlink(missing_ok=True)
+        """A run that fails before a step worth keeping leaves the folder free."""
+        if self.checkpoint.exists():
+            saved = torch.load(self.checkpoint, weights_only=True, map_location="cpu")
+            if saved["run"]["step"]:
+                return
+            self.checkpoint.unlink()
+        self._settings.unlink(missing_ok=True)
+
+    def again(self) -> str:
+        """The command that goes on with the run."""
+        return shlex.join(["python", "-m", "companion", "resume", str(self.path)])
 
     def settings(self) -> dict[str, Any]:
         """What `begin` wrote.
@@ -68,26 +83,44 @@ class RunFolder:
         Raises: ValueError if there is no run here, or the file is damaged.
         """
         try:
-            return json.loads(self._settings.read_text("utf-8"))
+            saved = json.loads(self._settings.read_text("utf-8"))
+            if not isinstance(saved, dict) or SAVED - saved.keys():
+                raise ValueError("It lacks what a run begins with.")
+            return saved
         except FileNotFoundError as error:
             raise ValueError(
                 f"{self.path} holds no run (no settings.json); give the folder of one, "
                 "such as runs/NAME."
             ) from error
         except (ValueError, NotADirectoryError) as error:
-            raise ValueError(f"{self._settings} is damaged; train anew.") from error
+            raise ValueError(
+                f"{self._settings} is damaged; train anew in another folder."
+            ) from error
 
     def network(self, device: torch.device | str | None = None) -> nn.Module:
         """The network as it was last written, ready to draw.
 
-        Raises: ValueError if the run has not written one yet.
+        Raises: ValueError if the run has not written one yet, or it is damaged.
         """
         if not (self.path / f"{WEIGHTS}.json").exists():
             self.settings()
             if self.picture.exists():
                 raise ValueError(f"{self.picture} was painted; no network was trained.")
-            raise ValueError(f"{self.path} has no weights yet; wait for its sheet.")
-        return pretrained(WEIGHTS, device, folder=self.path)
+            raise ValueError(
+                f"{self.path} has no weights yet: they come at an epoch's end, at most "
+                f"once a minute. If no run is at work there: `{self.again()}`."
+            )
+        try:
+            return pretrained(WEIGHTS, device, folder=self.path)
+        except ValueError:
+            time.sleep(1)  # a run may be writing them just now
+        try:
+            return pretrained(WEIGHTS, device, folder=self.path)
+        except (ValueError, FileNotFoundError) as error:
+            raise ValueError(
+                f"{str(error).partition(' Install ')[0]} `{self.again()}` writes them "
+                "anew from the checkpoint."
+            ) from error
 
     def card(self) -> dict[str, Any]:
         return read_card(WEIGHTS, folder=self.path)

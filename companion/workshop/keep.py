@@ -1,5 +1,6 @@
 """A finished result, copied from its run's folder into the package."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -16,9 +17,9 @@ def keep(folder: RunFolder) -> list[Path]:
 
     They get the name of the recipe. Returns the files written.
 
-    Raises: ValueError for a run that is not finished, that had other settings than
-        its recipe has, or data that stand in for larger ones; OSError if the package
-        cannot be written.
+    Raises: ValueError for a run that is not finished or damaged, that had other
+        settings than its recipe has, code that no commit names, or data that stand in
+        for larger ones; OSError if the package cannot be written.
     """
     saved = folder.settings()
     name, done = saved["recipe"], saved["origin"]["command"]
@@ -26,8 +27,7 @@ def keep(folder: RunFolder) -> list[Path]:
     usual = command(name, recipe())
     if not folder.record.exists():
         raise ValueError(
-            f"The run in {folder.path} is not finished: `python -m companion resume "
-            f"{folder.path}`."
+            f"The run in {folder.path} is not finished: `{folder.again()}`."
         )
     if done != usual:
         raise ValueError(
@@ -39,6 +39,18 @@ def keep(folder: RunFolder) -> list[Path]:
             f"The run in {folder.path} learned from {saved['data']}; make the full "
             "data available and train anew."
         )
+    commit = saved["origin"]["commit"]
+    if commit == "unknown" or commit.endswith("+"):
+        raise ValueError(
+            f"The run in {folder.path} was made by the commit {commit!r}, which cannot "
+            "be had again; train anew on a clean checkout."
+        )
+    if recipe.ships:
+        folder.network()
+        if folder.card()["values"] != json.loads(folder.record.read_text())["values"]:
+            raise ValueError(
+                f"Card and record in {folder.path} have other values; train anew."
+            )
     copies = {folder.record: _beside(companion.records, f"{name}.json")}
     if issubclass(recipe, Painting):
         copies[folder.picture] = _beside(companion.records, f"{name}.jpg")

@@ -56,12 +56,13 @@ class Progress:
     def __call__(self, step: int, total: int, values: Mapping[str, float]) -> None:
         seconds = time.perf_counter() - self.started
         if self.first is None:
-            self.first = self.said = step
+            self.first, self.at_first = step, seconds
+            self.said = step
         if seconds < self.due and step < total or step == self.said:
             return
         self.said = step
         self.due = seconds + min(60.0, 2 + 0.2 * seconds)
-        to_come = (total - step) * seconds / (step - self.first)
+        to_come = (total - step) * (seconds - self.at_first) / (step - self.first)
         terms = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
         print(
             f"step {step:,} of {total:,} ({100 * step // total} %), {terms}; "

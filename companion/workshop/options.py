@@ -1,9 +1,8 @@
 """A recipe's settings as options of the command line."""
 
 import argparse
-import os
 import shlex
-from typing import Any, Literal, NoReturn, get_args, get_origin
+from typing import Any, NoReturn
 
 from companion.workshop.nearest import nearest
 from companion.workshop.recipe import AnyRecipe, setting_types, settings
@@ -23,7 +22,8 @@ class Parser(argparse.ArgumentParser):
         found, unknown = self.parse_known_args(words)
         if unknown:
             word = unknown[0].partition("=")[0]
-            self.error(f"Unknown option {word}{nearest(word, self._known())}")
+            kind = "option" if word.startswith("-") else "word"
+            self.error(f"Unknown {kind} {word}{nearest(word, self._known())}")
         return found
 
     def error(self, message: str) -> NoReturn:
@@ -43,11 +43,9 @@ def add_settings(
         if name == "data":
             options["help"] += ": " + ", ".join(recipe.sets)
         if hint == tuple[int, ...]:
-            options |= {"type": int, "nargs": "+"}
+            options |= {"type": int, "nargs": "+", "metavar": "INT"}
         elif hint is bool:
             options["action"] = argparse.BooleanOptionalAction
-        elif get_origin(hint) is Literal:
-            options["choices"] = get_args(hint)
         else:
             options |= {"type": hint, "metavar": hint.__name__.upper()}
         value = getattr(recipe, name) if default else argparse.SUPPRESS
@@ -58,7 +56,7 @@ def add_device(parser: Parser) -> None:
     parser.add_argument(
         "--device",
         choices=("cpu", "cuda", "mps"),
-        default=os.environ.get("COMPANION_DEVICE"),
+        default=argparse.SUPPRESS,
         help="where to calculate; the fastest there is, if not given",
     )
 
@@ -66,8 +64,9 @@ def add_device(parser: Parser) -> None:
 def given_settings(
     recipe: type[AnyRecipe], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Those settings that the options name."""
-    return {n: getattr(options, n) for n in setting_types(recipe) if n in options}
+    """Those settings that the options name, as the recipe keeps them."""
+    given = {n: getattr(options, n) for n in setting_types(recipe) if n in options}
+    return {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
 
 
 def command(recipe_name: str, recipe: AnyRecipe) -> str:

@@ -21,7 +21,9 @@ def paint(name: str, recipe: Painting, folder: RunFolder) -> bool:
             "recipe": name,
             "settings": as_dict(recipe),
             "data": recipe.source,
+            "digest": "",
             "full": True,
+            "processes": 1,
             "origin": made,
         }
     )

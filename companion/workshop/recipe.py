@@ -5,7 +5,7 @@ import math
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +19,15 @@ FOLDER = "FOLDER"  # among a recipe's sets: any folder of pictures
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or no"}
 
 
-def setting(default: Any, help: str, *, least: float | None = None) -> Any:
+def setting(
+    default: Any, help: str, *, least: float | None = None, below: float = math.inf
+) -> Any:
     """A field of a recipe: it becomes an option of the command line.
 
-    A number must be at least `least`; without it, above 0.
+    A number must be at least `least`, without it above 0, and less than `below`.
     """
-    return field(default=default, metadata={"help": help, "least": least})
+    limits = {"least": least, "below": below}
+    return field(default=default, metadata={"help": help, **limits})
 
 
 @dataclass
@@ -44,7 +47,9 @@ class AnyRecipe:
     Raises: ValueError naming a setting of another type or out of its range.
     """
 
-    seed: int = setting(0, "of all random numbers", least=0)
+    ships: ClassVar[bool] = False  # whether `keep` takes the weights, too
+
+    seed: int = setting(0, "of all random numbers", least=0, below=2**32)
 
     def __post_init__(self) -> None:
         for name, wanted in setting_types(type(self)).items():
@@ -57,7 +62,6 @@ class Recipe(AnyRecipe):
 
     kind: ClassVar[type[nn.Module]]  # of the network that the run is for
     sets: ClassVar[tuple[str, ...]] = ("digits",)  # what `data` may name
-    ships: ClassVar[bool] = False  # whether `keep` takes the weights, too
 
     data: str = setting("digits", "what to learn from")
     steps: int = setting(1000, "optimiser steps")
@@ -118,19 +122,21 @@ def find(name: str, *, trains: bool = False) -> type[AnyRecipe]:
             f"{nearest(name, names())}"
         )
     module = importlib.import_module(f"companion.recipes.{name}")
-    (found,) = (
+    found = [
         thing
         for thing in vars(module).values()
         if isinstance(thing, type)
         and issubclass(thing, AnyRecipe)
         and thing.__module__ == module.__name__
-    )
-    if trains and not issubclass(found, Recipe):
+    ]
+    if len(found) != 1:
+        raise ValueError(f"{module.__file__} holds {len(found)} recipes; write one.")
+    if trains and not issubclass(found[0], Recipe):
         raise ValueError(
             f"The recipe {name} paints a picture in one go and trains no network: only "
             f"`python -m companion train {name}` and `keep` are for it."
         )
-    return found
+    return found[0]
 
 
 def as_dict(recipe: AnyRecipe) -> dict[str, Any]:
@@ -164,25 +170,22 @@ def settings(recipe: type[AnyRecipe]) -> dict[str, Mapping[str, Any]]:
 
 
 def _check(recipe: AnyRecipe, name: str, hint: Any) -> None:
-    value = getattr(recipe, name)
+    value, limits = getattr(recipe, name), settings(type(recipe))[name]
     option = f"--{name.replace('_', '-')} is {value!r}"
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise ValueError(f"{option}; give one of {', '.join(get_args(hint))}.")
-        return
     several = hint == tuple[int, ...]
     if several:
+        if not isinstance(value, list | tuple) or not value:
+            raise ValueError(f"{option}; give one whole number or more.")
         object.__setattr__(recipe, name, tuple(value))  # JSON knows lists only
-        if not value:
-            raise ValueError(f"{option}; give one number or more.")
     wanted = int if several else hint
-    least = settings(type(recipe))[name].get("least")
     for one in value if several else [value]:
         kinds = (int, float) if wanted is float else wanted
         if not isinstance(one, kinds) or isinstance(one, bool) != (wanted is bool):
             raise ValueError(f"{option}; give {KINDS[wanted]}.")
         if wanted in (int, float):
-            fits = one > 0 if least is None else one >= least
-            if not (fits and math.isfinite(one)):
+            least, below = limits["least"], limits["below"]
+            enough = one > 0 if least is None else one >= least
+            if not (enough and one < below):
                 bound = "above 0" if least is None else f"of {least:g} or more"
+                bound += "" if math.isinf(below) else f", below {below:g}"
                 raise ValueError(f"{option}; give a number {bound}.")

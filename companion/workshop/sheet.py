@@ -43,6 +43,8 @@ def save_sheet(
     n = 10 * columns if n is None else n
     if n < 1:
         raise ValueError(f"--n is {n}; ask for 1 picture or more.")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"--seed is {seed}; give a number from 0 to 2**32 - 1.")
     device = next(network.parameters()).device
     if label is not None:
         options["y"] = torch.full((n,), label, device=device)

@@ -1,5 +1,6 @@
 """A run: from a recipe to a folder with its result."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from companion.processes import Processes, join
 from companion.records import origin, write_record
 from companion.runtime import setup
 from companion.trainers import fit
-from companion.workshop.data import load_data
+from companion.workshop.data import digest, load_data
 from companion.workshop.folder import RunFolder
 from companion.workshop.log import Progress, duration, logged
 from companion.workshop.options import command
@@ -88,7 +89,10 @@ def resume(folder: RunFolder) -> bool:
 
 
 def try_out(recipe: Recipe) -> None:
-    """Ten steps that leave nothing: parameters, seconds a step, time to come."""
+    """Ten steps that leave nothing: parameters, seconds a step, time to come.
+
+    Raises: FloatingPointError naming a term that is not finite.
+    """
     work = Work(recipe)
     print(work)
     trainer, batches = work.training.trainer, work.training.batches
@@ -100,10 +104,14 @@ def try_out(recipe: Recipe) -> None:
         values = {name: value.item() for name, value in terms.items()}  # waits
         seconds.append(time.perf_counter() - begin)
     step = fmean(seconds[WARM_UP:] or seconds)
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{name} is {value} after {len(seconds)} steps.")
     print(", ".join(f"{name} {value:.4g}" for name, value in values.items()))
+    after = f" after the first {WARM_UP}" if len(seconds) > WARM_UP else ""
     print(
-        f"{step:.4f} s a step after the first {WARM_UP}; {recipe.steps:,} steps would "
-        f"take about {duration(step * recipe.steps)}."
+        f"{step:.4f} s a step{after}; {recipe.steps:,} in all would take about "
+        f"{duration(step * recipe.steps)}."
     )
 
 
@@ -115,26 +123,26 @@ def _alone(
     Of several processes that share the work, only the first speaks and has the folder;
     each other has a passing copy.
     """
-    try:
-        with ExitStack() as stack:
-            if processes := join():
-                stack.enter_context(processes)
-                stack.enter_context(processes.quiet())
-                folder = RunFolder(stack.enter_context(processes.folder(folder.path)))
+    with ExitStack() as stack:
+        if processes := join():
+            stack.enter_context(processes)
+            stack.enter_context(processes.quiet())
+            folder = RunFolder(stack.enter_context(processes.folder(folder.path)))
+        try:
             folder.path.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(folder.lock, timeout=0))
             stack.enter_context(logged(folder.path / "log.txt"))
-            return work(folder, processes)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise OSError(
-            f"The folder {folder.path} cannot be used ({error.strerror}): give another "
-            "by --out."
-        ) from error
-    except Timeout as error:
-        raise ValueError(
-            f"Another process is at work in {folder.path}; wait for its end, or give "
-            "another folder by --out."
-        ) from error
+        except Timeout as error:
+            raise ValueError(
+                f"Another process is at work in {folder.path}; wait for its end, or "
+                "give another folder by --out."
+            ) from error
+        except OSError as error:
+            raise OSError(
+                f"The folder {folder.path} cannot be used ({error.strerror}): give "
+                "another by --out."
+            ) from error
+        return work(folder, processes)
 
 
 def _paint(
@@ -158,7 +166,9 @@ def _begin(
             "recipe": name,
             "settings": as_dict(recipe),
             "data": work.data.source,
+            "digest": digest(work.data),
             "full": work.data.full,
+            "processes": processes.size if processes else 1,
             "origin": origin(words, work.device),
         }
     )
@@ -171,25 +181,49 @@ def _begin(
 
 def _go_on(folder: RunFolder, processes: Processes | None) -> bool:
     saved = folder.settings()
-    if folder.record.exists():
+    if folder.record.exists() and _is_whole(folder):
         raise ValueError(
             f"The run in {folder.path} is finished; `python -m companion judge "
             f"{folder.path}` shows its values."
         )
-    work = Work(from_dict(find(saved["recipe"]), saved["settings"]), processes)
-    if work.data.source != saved["data"]:
+    size = processes.size if processes else 1
+    if size != saved["processes"]:
         raise ValueError(
-            f"The run in {folder.path} began with {saved['data']}, but there is "
-            f"{work.data.source} now; make the same data available."
+            f"The run in {folder.path} began with {saved['processes']} processes, this "
+            f"is {size}: start as many, by torchrun --nproc-per-node if several."
         )
+    work = Work(from_dict(find(saved["recipe"]), saved["settings"]), processes)
+    if (work.data.source, digest(work.data)) != (saved["data"], saved["digest"]):
+        raise ValueError(
+            f"The run in {folder.path} began with {saved['data']}; now there is "
+            f"{work.data.source} with other pictures or labels: bring the same back."
+        )
+    _note_other_origin(saved, origin(saved["origin"]["command"], work.device))
+    folder.keep_settings(saved)
     return _run(work, folder, resume=True)
+
+
+def _is_whole(folder: RunFolder) -> bool:
+    try:
+        folder.network()
+    except ValueError:
+        return False
+    return True
+
+
+def _note_other_origin(saved: dict[str, Any], now: Mapping[str, Any]) -> None:
+    """What is not as it was when the run began goes into its record as well."""
+    began = saved["origin"]
+    others = {k: v for k, v in now.items() if k != "date" and v != began[k]}
+    if others:
+        began["resumed"] = [*began.get("resumed", []), others]
 
 
 def _run(work: Work, folder: RunFolder, *, resume: bool) -> bool:
     saved = folder.settings()
     training, steps = work.training, work.recipe.steps
     print(work)
-    looked = 0.0
+    looked = -math.inf
 
     def card(values: Mapping[str, Any], step: int, seconds: float) -> dict[str, Any]:
         return {
@@ -227,14 +261,24 @@ def _run(work: Work, folder: RunFolder, *, resume: bool) -> bool:
             progress=Progress(),
         )
     if history.interrupted:
-        print(f"Go on with: python -m companion resume {folder.path}")
+        print(f"Go on with: {folder.again()}")
         return False
     if not work.first:
         return True
     print(f"{steps:,} steps in {duration(history.seconds)}. Judging.", flush=True)
     folder.look(training.network, card({}, steps, history.seconds), history)
-    # The network as it will travel, in half precision.
-    values = judged(work.recipe, folder.network(work.device), work.data)
+    try:
+        # The network as it will travel, in half precision.
+        values = judged(work.recipe, folder.network(work.device), work.data)
+    except KeyboardInterrupt:
+        print(f"Interrupted; all steps are done. To judge: {folder.again()}")
+        return False
+    for label, value in values.items():
+        if not math.isfinite(value):
+            raise ValueError(
+                f"{label} is {value}. The weights in {folder.path} are whole; look at "
+                "its sheet and its history."
+            )
     folder.look(training.network, card(values, steps, history.seconds), history)
     write_record(
         "record",
@@ -257,6 +301,8 @@ def judged(
 ) -> dict[str, Any]:
     """The recipe's numbers of a network, printed, beside those it had `before`."""
     values = recipe.judge(network, data)
+    if before is not None:
+        print(f"{'':<34}{'now':>12}{'card':>12}")
     for label, value in values.items():
         print(f"{label:<34}{value:>12}{(before or {}).get(label, ''):>12}".rstrip())
     return values
