@@ -17,6 +17,7 @@ import companion.pretrained
 import companion.records
 from companion.pretrained import read_card
 from companion.workshop.commands import main
+from companion.workshop.folder import RunFolder
 from companion.workshop.log import Progress, duration
 from companion.workshop.options import command
 from companion.workshop.recipe import find
@@ -253,6 +254,8 @@ def test_resume_refuses_other_data_and_settings(run, tmp_path, capsys):
     path.write_text(json.dumps(saved | {"processes": 2}))
     assert main(["resume", str(folder)]) == 1
     assert "began with 2 processes, this is 1" in capsys.readouterr().err
+    again = "torchrun --nproc-per-node 2 -m companion resume "
+    assert RunFolder(folder).again() == f"{again}{folder}"
     settings = saved["settings"] | {"r2": 0.5}
     path.write_text(json.dumps(saved | {"settings": settings}))
     assert main(["resume", str(folder)]) == 1

@@ -73,7 +73,8 @@ def train(words: list[str]) -> int:
     from companion.workshop.folder import RunFolder
     from companion.workshop.options import add_settings, given_settings
     from companion.workshop.recipe import Recipe, find
-    from companion.workshop.train import train, try_out
+    from companion.workshop.train import train
+    from companion.workshop.trial import try_out
 
     name, *others = _named(words, "train NAME", "`python -m companion list` shows all")
     kind = find(name)

@@ -74,8 +74,11 @@ class RunFolder:
         self._settings.unlink(missing_ok=True)
 
     def again(self) -> str:
-        """The command that goes on with the run."""
-        return shlex.join(["python", "-m", "companion", "resume", str(self.path)])
+        """The command that goes on with the run, with as many processes."""
+        start, size = ["python"], self.settings()["processes"]
+        if size > 1:
+            start = ["torchrun", "--nproc-per-node", str(size)]
+        return shlex.join([*start, "-m", "companion", "resume", str(self.path)])
 
     def settings(self) -> dict[str, Any]:
         """What `begin` wrote.

@@ -4,8 +4,6 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from itertools import chain, islice, repeat
-from statistics import fmean
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -33,7 +31,6 @@ from companion.workshop.recipe import (
 )
 
 LOOK_SECONDS = 60  # between two sheets
-TRIAL, WARM_UP = 10, 3  # steps of a dry run
 
 
 class Work:
@@ -86,33 +83,6 @@ def resume(folder: RunFolder) -> bool:
     """
     folder.settings()
     return _alone(folder, _go_on)
-
-
-def try_out(recipe: Recipe) -> None:
-    """Ten steps that leave nothing: parameters, seconds a step, time to come.
-
-    Raises: FloatingPointError naming a term that is not finite.
-    """
-    work = Work(recipe)
-    print(work)
-    trainer, batches = work.training.trainer, work.training.batches
-    seconds = []
-    drawn = chain.from_iterable(repeat(batches))
-    for batch in islice(drawn, min(TRIAL, recipe.steps)):
-        begin = time.perf_counter()
-        terms = trainer.step(*batch)
-        values = {name: value.item() for name, value in terms.items()}  # waits
-        seconds.append(time.perf_counter() - begin)
-    step = fmean(seconds[WARM_UP:] or seconds)
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise FloatingPointError(f"{name} is {value} after {len(seconds)} steps.")
-    print(", ".join(f"{name} {value:.4g}" for name, value in values.items()))
-    after = f" after the first {WARM_UP}" if len(seconds) > WARM_UP else ""
-    print(
-        f"{step:.4f} s a step{after}; {recipe.steps:,} in all would take about "
-        f"{duration(step * recipe.steps)}."
-    )
 
 
 def _alone(
