@@ -152,6 +152,7 @@ class Processes:
         """
         path = Path(path).expanduser()
         with TemporaryDirectory() as copy:
+            self.barrier()  # what the first wrote before this is whole
             if not self.first and path.is_dir():
                 shutil.copytree(path, copy, dirs_exist_ok=True)
             self.barrier()  # the first must not write while others still read
