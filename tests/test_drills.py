@@ -17,19 +17,6 @@ STEPS = 200
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Forty small pictures in two classes."""
-    folder = tmp_path_factory.mktemp("pictures")
-    draw = np.random.RandomState(0)
-    for name in ("dark", "light"):
-        (folder / name).mkdir()
-        for i in range(20):
-            x = draw.randint(0, 255, (8, 8, 3), dtype=np.uint8)
-            Image.fromarray(x).save(folder / name / f"{i}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def words(pictures):
     steps = ["--batch-size", "8", "--steps", str(STEPS)]
     return ["train", "cgan_digits", "--data", str(pictures), *TINY, *steps]

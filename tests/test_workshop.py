@@ -39,20 +39,6 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """Forty small pictures in two classes."""
-    folder = tmp_path_factory.mktemp("pictures")
-    draw = np.random.RandomState(0)
-    for name in ("dark", "light"):
-        (folder / name).mkdir()
-        for i in range(20):
-            low = 0 if name == "dark" else 128
-            x = draw.randint(low, low + 100, (8, 8, 3), dtype=np.uint8)
-            Image.fromarray(x).save(folder / name / f"{i}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def words(pictures):
     """What trains on them, in a second."""
     return ["train", "cgan_digits", "--data", str(pictures), *TINY]
