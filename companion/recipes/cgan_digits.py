@@ -3,8 +3,8 @@
 The pair of the chapter on conditional GANs, trained longer: labels by conditional batch
 normalisation and projection, the R1 penalty, an average of the weights that draws. The
 settings were chosen by the judge's distance to other training images than those that
-`judge` compares with. Networks half as wide again, at twice the time a step, were not
-better after 8,000 steps.
+`judge` compares with. A generator half as wide again and a discriminator twice as wide,
+at twice the time a step, were not better after 8,000 steps.
 """
 
 from dataclasses import dataclass

@@ -142,10 +142,15 @@ class RunFolder:
         history = saved_history(self.checkpoint) if history is None else history
         self._write_history(history)
         self._draw_curve(history)
+        self.keep_network(network, card)
+        if hasattr(network, "sample"):
+            with same_random_state():
+                save_sheet(self.path / "sheet.png", network)
+
+    def keep_network(self, network: nn.Module, card: Mapping[str, Any]) -> None:
+        """Write weights and card; no random number of the run is used up."""
         with same_random_state():
             write_pretrained(WEIGHTS, network, card, folder=self.path)
-            if hasattr(network, "sample"):
-                save_sheet(self.path / "sheet.png", network)
 
     def _write_history(self, history: History) -> None:
         text = io.StringIO()

@@ -249,7 +249,7 @@ def _run(work: Work, folder: RunFolder, *, resume: bool) -> bool:
                 f"{label} is {value}. The weights in {folder.path} are whole; look at "
                 "its sheet and its history."
             )
-    folder.look(training.network, card(values, steps, history.seconds), history)
+    folder.keep_network(training.network, card(values, steps, history.seconds))
     write_record(
         "record",
         values,
