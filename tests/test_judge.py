@@ -58,8 +58,8 @@ def test_report_ranks_real_blurred_and_noise(judge, embedded):
     reports = [judge_report(real, fake, judge) for fake in (x, blurred, noise)]
     distances = [report[name] for report in reports]
     assert distances == sorted(distances)
-    assert distances[0] < 2 * reports[0].floors[name]
-    assert distances[1] > 4 * reports[1].floors[name]
+    assert distances[0] < 2 * reports[0].best[name]
+    assert distances[1] > 4 * reports[1].best[name]
     assert distances[2] > 0.5
     assert reports[0]["class coverage"] == 1
     assert reports[2]["precision"] < 0.1

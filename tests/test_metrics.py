@@ -17,14 +17,20 @@ from companion.metrics import (
     class_coverage,
     confident_share,
     confusion_matrix,
+    density_coverage,
     f1_scores,
     frechet_distance,
     judge_report,
     kernel_distance,
     precision_recall,
     predict,
+    random_mixtures,
     relative_frechet_distance,
 )
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 def normal(n, f, seed, mean=0.0, scale=1.0):
@@ -222,6 +228,61 @@ def test_precision_recall_tell_poor_from_uniform():
     assert precision < 0.3 and recall > 0.95
 
 
+def test_measures_of_two_normal_sets_in_sixteen_dimensions():
+    state = np.random.RandomState(2023)
+    real = torch.from_numpy(state.randn(2000, 16))
+    fake = torch.from_numpy(1.3 * state.randn(2000, 16) + 0.2)
+    assert frechet_distance(real, fake) == pytest.approx(2.284734723741, rel=1e-11)
+    assert kernel_distance(real, fake) == pytest.approx(0.271440519760, rel=1e-10)
+    for k, precision, recall, density, coverage in (
+        (3, 0.34, 0.97, 0.2365, 0.437),
+        (5, 0.4355, 0.991, 0.2335, 0.5835),
+    ):
+        assert precision_recall(real, fake, k) == pytest.approx((precision, recall))
+        found = density_coverage(real, fake, k)
+        assert found == pytest.approx((density, coverage))
+
+
+def test_frechet_of_normals_one_apart_in_each_dimension_is_their_number():
+    # Samples with exactly the mean 0 and the covariance I; five for each feature.
+    axes = torch.eye(2048, dtype=torch.float64)
+    x = torch.cat([axes, -axes] * 3) * ((6 * 2048 - 1) / 6) ** 0.5
+    assert frechet_distance(x, x + 1) == pytest.approx(2048, rel=1e-6)
+
+
+def test_density_coverage_agrees_with_scikit_learn_neighbours(monkeypatch):
+    real, fake = normal(60, 3, 0), normal(50, 3, 1, mean=0.5, scale=0.7)
+    distances = np.linalg.norm(real[:, None] - fake[None], axis=2)
+    for k in (1, 4):
+        near = NearestNeighbors(n_neighbors=k + 1).fit(real.numpy())
+        inside = distances <= near.kneighbors(real.numpy())[0][:, -1:]
+        expected = inside.sum() / (k * 50), inside.any(1).mean()
+        assert density_coverage(real, fake, k) == pytest.approx(expected)
+    monkeypatch.setattr(generation, "BLOCK", 130)
+    assert density_coverage(real, fake, 4) == pytest.approx(expected)
+
+
+def test_density_and_coverage_of_one_source_are_as_derived():
+    N, M, k = 30, 20, 3
+    found = torch.tensor(
+        [
+            density_coverage(normal(N, 2, 2 * i), normal(M, 2, 2 * i + 1), k)
+            for i in range(400)
+        ]
+    )
+    missed = np.prod([(N - 1 - i) / (N + M - 1 - i) for i in range(k)])
+    error = found.std(0) / len(found) ** 0.5
+    assert ((found.mean(0) - torch.tensor([1, 1 - missed])).abs() < 4 * error).all()
+
+
+def test_one_stray_real_image_raises_precision_but_not_density():
+    real = torch.cat([normal(300, 4, 0), torch.full((1, 4), 20.0).double()])
+    fake = normal(300, 4, 1, mean=8)
+    assert precision_recall(real, fake)[0] > 0.9  # the stray one's ball holds all
+    density, coverage = density_coverage(real, fake, 3)
+    assert density == pytest.approx(1 / 3, abs=0.05) and coverage < 0.01
+
+
 def test_class_coverage():
     real = torch.arange(10).repeat(20)
     assert class_coverage(real, real, 10) == 1
@@ -238,15 +299,18 @@ def test_class_coverage():
 # The report
 
 
-def test_report_puts_each_figure_beside_its_floor():
+def test_report_puts_each_value_beside_best_and_baseline():
     real, fake = images(1200, 0), images(700, 1, low=0.3, high=0.5)
     report = judge_report(real, fake, Eyes())
     assert report.num_images == 600
-    assert report.values.keys() == report.floors.keys() == MIN_IMAGES.keys()
+    assert report.values.keys() == report.best.keys() == MIN_IMAGES.keys()
+    assert report.baseline.keys() == report.best.keys()
     distance = "relative Frechet distance"
     assert report[distance] == report.values[distance]
-    assert report.values[distance] > 10 * report.floors[distance]
-    assert report.floors["class coverage"] == 1 > report["class coverage"]
+    assert report.values[distance] > 10 * report.best[distance]
+    # Mixtures keep the means and covariances, which are all that these eyes see.
+    assert report.baseline[distance] < 2 * report.best[distance]
+    assert report.best["class coverage"] == 1 > report["class coverage"]
     text = repr(report)
     assert "600 fakes" in text and all(name in text for name in report.values)
     assert f"{report[distance]:.4f}" in text
@@ -261,9 +325,30 @@ def test_report_with_a_reference_is_repeatable():
     assert report.num_images == 550
     again = judge_report(real, fake, Eyes(), reference=reference)
     assert report == again
-    # Fakes of the same source are at the floor.
+    # Fakes of the same source are at the best possible.
     for name, value in report.values.items():
-        assert value == pytest.approx(report.floors[name], abs=0.08)
+        assert value == pytest.approx(report.best[name], abs=0.08)
+
+
+def test_random_mixtures_have_the_mean_and_covariance_of_the_images():
+    # Values near 0.5, so that nothing is clamped.
+    x = 0.5 + 0.02 * torch.randn(50, 1, 2, 3, generator=seeded(0))
+    mixed = random_mixtures(x, 40_000, generator=seeded(1))
+    assert mixed.shape == (40_000, 1, 2, 3)
+    assert torch.allclose(mixed.mean(0), x.mean(0), atol=1e-3)
+    covariances = [torch.cov(images.flatten(1).T) for images in (mixed, x)]
+    assert torch.allclose(*covariances, atol=0.03 * 0.02**2)
+
+
+def test_random_mixtures_stay_in_range_and_come_from_a_part_of_many_images():
+    x = images(2500, 0).round()
+    mixed = random_mixtures(x, 7, generator=seeded(1))
+    assert mixed.min() == 0 and mixed.max() == 1
+    x[2000:] = 0.5
+    assert torch.equal(mixed, random_mixtures(x, 7, generator=seeded(1)))
+    for few, n in ((x[:1], 7), (x, 0)):
+        with pytest.raises(ValueError, match=f"{n} mixtures of {len(few)} images"):
+            random_mixtures(few, n)
 
 
 # Bad input: each `Raises:` line
@@ -303,7 +388,8 @@ def test_report_refuses_one_class():
 
 
 @pytest.mark.parametrize(
-    "distance", [frechet_distance, kernel_distance, precision_recall]
+    "distance",
+    [frechet_distance, kernel_distance, precision_recall, density_coverage],
 )
 def test_distances_refuse_wrong_features(distance):
     x = normal(20, 3, 0)
@@ -331,6 +417,12 @@ def test_distances_refuse_too_few_images():
         precision_recall(x, x[:5], k=5)
     with pytest.raises(ValueError, match="k is 0"):
         precision_recall(x, x, k=0)
+    with pytest.raises(ValueError, match="real has 5 images .* give 6"):
+        density_coverage(x[:5], x)
+    with pytest.raises(ValueError, match="k is 2.5"):
+        density_coverage(x, x, k=2.5)
+    density, coverage = density_coverage(x, x[:1])  # one fake says little, but is one
+    assert 5 * density == pytest.approx(20 * coverage)
 
 
 def test_relative_distance_refuses_real_images_that_are_alike():

@@ -152,7 +152,7 @@ def test_sheets_are_drawn_from_runs_and_from_shipped_weights(run, tmp_path, caps
         (["sample", "judge", "--seed", "-1"], "draws nothing"),
         (["resume", "nowhere"], "nowhere holds no run"),
         (["keep", "nowhere"], "nowhere holds no run"),
-        (["sample", "juge"], "Did you mean 'judge'?"),
+        (["sample", "juge"], "did you mean judge?"),
     ],
 )
 def test_a_slip_is_answered_with_what_was_meant(
@@ -273,9 +273,7 @@ def test_damaged_weights_of_a_finished_run_are_written_anew(run, tmp_path, capsy
     assert weights.read_bytes() == (run / "weights.safetensors").read_bytes()
 
 
-def test_an_interrupted_judging_can_be_done_later(
-    words, tmp_path, capsys, monkeypatch
-):
+def test_an_interrupted_judging_can_be_done_later(words, tmp_path, capsys, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 

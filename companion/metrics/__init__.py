@@ -9,12 +9,18 @@ from companion.metrics.classification import (
 )
 from companion.metrics.generation import (
     class_coverage,
+    density_coverage,
     frechet_distance,
     kernel_distance,
     precision_recall,
     relative_frechet_distance,
 )
-from companion.metrics.report import MIN_IMAGES, JudgeReport, judge_report
+from companion.metrics.report import (
+    MIN_IMAGES,
+    JudgeReport,
+    judge_report,
+    random_mixtures,
+)
 
 __all__ = [
     "MIN_IMAGES",
@@ -23,11 +29,13 @@ __all__ = [
     "class_coverage",
     "confident_share",
     "confusion_matrix",
+    "density_coverage",
     "f1_scores",
     "frechet_distance",
     "judge_report",
     "kernel_distance",
     "precision_recall",
     "predict",
+    "random_mixtures",
     "relative_frechet_distance",
 ]

@@ -34,7 +34,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
     """
     real, fake = _check_features(real, fake)
     least = IMAGES_PER_FEATURE * real.shape[1]
-    _need(least, f"{IMAGES_PER_FEATURE} images for each feature", real, fake)
+    _need(least, f"{IMAGES_PER_FEATURE} images for each feature", real=real, fake=fake)
     A, B = torch.cov(real.T), torch.cov(fake.T)
     A, B = A.reshape(real.shape[1], -1), B.reshape(real.shape[1], -1)
     root = _root(A)
@@ -79,7 +79,7 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
     Differs: all pairs of images at once, in place of a mean over subsets.
     """
     real, fake = _check_features(real, fake)
-    _need(2, "pairs of images", real, fake)
+    _need(2, "pairs of images", real=real, fake=fake)
     n, m, f = len(real), len(fake), real.shape[1]
 
     def pairs(a: Tensor, b: Tensor) -> float:
@@ -106,14 +106,37 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
     Raises: as `frechet_distance`, for k images or fewer; ValueError for k below 1.
     Source: Kynkaanniemi et al. (2019), section 2.
     """
-    if not isinstance(k, int) or k < 1:
-        raise ValueError(f"k is {k}; give a whole number of 1 or more.")
-    real, fake = _check_features(real, fake)
-    _need(k + 1, f"{k} neighbours of each image", real, fake)
-    # Distances are differences of squares: keep the squares small.
-    centre = real.mean(dim=0)
-    real, fake = real - centre, fake - centre
+    real, fake = _check_neighbours(real, fake, k)
+    _need(k + 1, f"{k} neighbours of each image", real=real, fake=fake)
     return _share_inside(fake, real, k), _share_inside(real, fake, k)
+
+
+def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, float]:
+    """Density and coverage: precision and recall that one stray image cannot raise.
+
+    Around each real image lies a ball that reaches to its k-th nearest real neighbour.
+    Density is the number of balls that a fake lies in, on average, divided by k; it
+    may exceed 1. Coverage is the share of balls with a fake inside. Of two sets from
+    one source, N real and M fake, the expected density is 1 and the expected coverage
+    1 - product over i < k of (N - 1 - i) / (N + M - 1 - i).
+
+    Shapes: real (N, F), fake (M, F), N above k.
+    Raises: as `precision_recall`.
+    Source: Naeem et al. (2020), section 3.
+    Differs: a point on the surface of a ball counts as inside, as in
+        `precision_recall`.
+    """
+    real, fake = _check_neighbours(real, fake, k)
+    _need(k + 1, f"{k} neighbours of each image", real=real)
+    radii = _radii(real, k)
+    inside = covered = 0
+    for block, reach in zip(
+        _blocks(real, len(fake)), _blocks(radii, len(fake)), strict=True
+    ):
+        hits = torch.cdist(block, fake) <= reach[:, None]
+        inside += hits.sum().item()
+        covered += hits.any(dim=1).sum().item()
+    return inside / (k * len(fake)), covered / len(real)
 
 
 def class_coverage(y_real: Tensor, y_fake: Tensor, num_classes: int) -> float:
@@ -142,18 +165,23 @@ def class_coverage(y_real: Tensor, y_fake: Tensor, num_classes: int) -> float:
 
 def _share_inside(points: Tensor, centres: Tensor, k: int) -> float:
     """The share of `points` in the union of the k-neighbour balls of `centres`."""
-    radii = torch.cat(
-        [
-            # The nearest is the point itself.
-            torch.cdist(block, centres).kthvalue(k + 1, dim=1).values
-            for block in _blocks(centres, len(centres))
-        ]
-    )
+    radii = _radii(centres, k)
     inside = [
         (torch.cdist(block, centres) <= radii).any(dim=1)
         for block in _blocks(points, len(centres))
     ]
     return torch.cat(inside).cpu().double().mean().item()
+
+
+def _radii(x: Tensor, k: int) -> Tensor:
+    """The distance of each point from its k-th nearest neighbour, (N,)."""
+    return torch.cat(
+        [
+            # The nearest is the point itself.
+            torch.cdist(block, x).topk(k + 1, dim=1, largest=False).values[:, -1]
+            for block in _blocks(x, len(x))
+        ]
+    )
 
 
 def _blocks(x: Tensor, columns: int) -> Iterator[Tensor]:
@@ -199,8 +227,17 @@ def _check_features(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     return real.detach().cpu().double(), fake.detach().cpu().double()
 
 
-def _need(least: int, what: str, real: Tensor, fake: Tensor) -> None:
-    for name, x in (("real", real), ("fake", fake)):
+def _check_neighbours(real: Tensor, fake: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """As `_check_features`, centred: distances are differences of squares."""
+    if not isinstance(k, int) or k < 1:
+        raise ValueError(f"k is {k}; give a whole number of 1 or more.")
+    real, fake = _check_features(real, fake)
+    centre = real.mean(dim=0)
+    return real - centre, fake - centre
+
+
+def _need(least: int, what: str, **sets: Tensor) -> None:
+    for name, x in sets.items():
         if len(x) < least:
             raise ValueError(
                 f"{name} has {len(x)} images with {x.shape[1]} features; this measure "

@@ -1,4 +1,4 @@
-"""Every measure of a generator, each beside its floor."""
+"""Every measure of a generator, each beside the best possible and a baseline."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from companion.models.judge import Judge, load_judge
 # Below these numbers of images a figure says more about the number than about the
 # images. Measured with the shipped judge between two sets of real digits:
 MIN_IMAGES = {
-    # The floor falls like 6 / N: 0.060 for 100 images, 0.012 for 500, 0.001 for
+    # That of real images falls like 6 / N: 0.060 for 100, 0.012 for 500, 0.001 for
     # 5,000. A good generator is at 0.03 to 0.06, which 100 real images reach too.
     "relative Frechet distance": 500,
     # 0 on average; its standard deviation is 0.09 for 100 images, 0.06 for 200 and
@@ -42,17 +42,21 @@ BETTER = {
 }
 
 
+MIXED = 2_000  # images at most, of which the baseline's are mixed
+
+
 @dataclass(frozen=True)
 class JudgeReport:
     """What `judge_report` found; printed, it is a table.
 
-    `values` and `floors` have the same names: the figures of the fakes, and those of
-    real images put in the fakes' place. `num_images` is the size of every set.
-    `report["precision"]` is the fakes' figure.
+    `values`, `best` and `baseline` have the same names: the values of the fakes, of
+    other real images in the fakes' place, and of random mixtures of real images.
+    `num_images` is the size of every set. `report["precision"]` is the fakes' value.
     """
 
     values: dict[str, float]
-    floors: dict[str, float]
+    best: dict[str, float]
+    baseline: dict[str, float]
     num_images: int
 
     def __getitem__(self, name: str) -> float:
@@ -62,13 +66,14 @@ class JudgeReport:
 
     def __repr__(self) -> str:
         lines = [
-            f"{self.num_images:,} fakes against as many real images; "
-            "floor: other real images as fakes",
-            f"{'':<26}{'fakes':>9}{'floor':>9}   better",
+            f"{self.num_images:,} fakes against as many real images",
+            "best possible: other real images; baseline: random mixtures of them",
+            f"{'':<26}{'fakes':>9}{'best possible':>15}{'baseline':>10}   better",
         ]
         for name, value in self.values.items():
             lines.append(
-                f"{name:<26}{value:9.4f}{self.floors[name]:9.4f}   {BETTER[name]}"
+                f"{name:<26}{value:9.4f}{self.best[name]:15.4f}"
+                f"{self.baseline[name]:10.4f}   {BETTER[name]}"
             )
         return "\n".join(lines)
 
@@ -81,13 +86,13 @@ def judge_report(
     reference: Tensor | None = None,
     seed: int = 0,
 ) -> JudgeReport:
-    """Judge generated images by real ones, each figure beside its floor.
+    """Judge generated images by real ones, beside the best possible and a baseline.
 
-    The floor is what real images reach in the fakes' place: no generator can be
-    expected to do better. It is measured between two disjoint sets of real images,
-    `real` and `reference`, or the two halves of `real` if no reference is given.
-    All three sets are cut, after shuffling by `seed`, to the size of the smallest,
-    since most figures depend on the number of images.
+    The best possible is what other real images, the `reference`, reach in the fakes'
+    place: no generator can be expected to do better. Without a reference the two
+    halves of `real` are compared. The baseline is what `random_mixtures` of the
+    reference reach. All sets are cut, after shuffling by `seed`, to the size of the
+    smallest, since most values depend on the number of images.
 
     `judge` is a classifier with a method `features`; by default the shipped judge of
     digits, on the device of the fakes.
@@ -114,12 +119,37 @@ def judge_report(
     n = min(map(len, sets.values()))
     judge = load_judge(fake.device) if judge is None else judge
     device = next((w.device for w in judge.parameters()), fake.device)
+    sets["mixtures"] = random_mixtures(sets["reference"], n, generator=generator)
     judged = {name: _judge(judge, x[:n].to(device)) for name, x in sets.items()}
+    real = judged.pop("real")
+    measured = {name: _measures(real, others) for name, others in judged.items()}
     return JudgeReport(
-        values=_measures(judged["real"], judged["fake"]),
-        floors=_measures(judged["real"], judged["reference"]),
+        values=measured["fake"],
+        best=measured["reference"],
+        baseline=measured["mixtures"],
         num_images=n,
     )
+
+
+def random_mixtures(
+    x: Tensor, n: int, *, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw from a normal distribution with the pixels' mean and covariance, clamped.
+
+    Each is the mean image plus a sum of the images' differences from it, with random
+    weights. It is what can be had of the images without any network.
+
+    Shapes: x (N, C, H, W) -> (n, C, H, W) in [0, 1]; of more than 2,000 images the
+        first 2,000 are mixed. `generator` is on the CPU.
+    Raises: ValueError for fewer than 2 images, or for n below 1.
+    """
+    if len(x) < 2 or n < 1:
+        raise ValueError(f"{n} mixtures of {len(x)} images; give 1 of 2 or more.")
+    x = x[:MIXED]
+    weights = torch.randn(n, len(x), generator=generator).to(x) / (len(x) - 1) ** 0.5
+    mean = x.mean(dim=0)
+    mixed = weights @ (x - mean).flatten(1)  # covariance: that of the pixels
+    return (mean + mixed.view(n, *x.shape[1:])).clamp(0, 1)
 
 
 def _judge(judge: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,7 +200,11 @@ def _check_number(name: str, n: int, halved: bool) -> None:
     measure, least = max(MIN_IMAGES.items(), key=lambda item: item[1])
     need = 2 * least if halved else least
     if n < need:
-        why = " (it is halved, for the floor; or give reference=)" if halved else ""
+        why = (
+            " (it is halved, for the best possible; or give reference=)"
+            if halved
+            else ""
+        )
         raise ValueError(
             f"{name} has {n} images; the {measure} means little below {need}{why}. "
             "Give more images, or call single measures of companion.metrics."

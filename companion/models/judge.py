@@ -1,4 +1,6 @@
-"""The judge: a digits classifier in whose features generated images are measured."""
+"""The judge: a classifier in whose features generated images are measured."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,48 +10,56 @@ from companion.pretrained import pretrained
 
 
 class Judge(nn.Module):
-    """A small convolutional classifier of 28 x 28 grey digits.
+    """A small convolutional classifier; by default of 28 x 28 grey digits.
 
     Its `features` are the 64 numbers before the last ReLU and linear layer. They are
     taken before the ReLU on purpose: none of them is stuck at zero, so the features'
     covariance has full rank, and they are few, so that some hundred images suffice
     to estimate it.
 
-    Shapes: x (B, 1, 28, 28) in [0, 1] -> logits (B, 10).
-    Raises: TypeError if x is no float tensor; ValueError if x is no batch of grey
-        28 x 28 images in [0, 1].
+    Shapes: x (B, C, H, W) in [0, 1], with C, H, W as `image_shape` -> logits (B, K).
+    Raises: TypeError if x is no float tensor; ValueError if x is no batch of images
+        of that shape in [0, 1], for sides below 8 pixels, or fewer than 2 classes.
     """
 
-    image_shape = (1, 28, 28)
     num_features = 64
-    num_classes = 10
 
-    def __init__(self) -> None:
+    def __init__(
+        self, image_shape: Sequence[int] = (1, 28, 28), num_classes: int = 10
+    ) -> None:
         super().__init__()
+        if len(image_shape) != 3 or min(image_shape[1:]) < 8 or num_classes < 2:
+            raise ValueError(
+                f"image_shape is {tuple(image_shape)} and num_classes {num_classes}; "
+                "give (C, H, W) with H and W of 8 or more, and 2 classes or more."
+            )
+        self.image_shape, self.num_classes = tuple(image_shape), num_classes
+        channels, height, width = image_shape
         self.convolutions = nn.Sequential(
-            *_convolution(1, 16, pool=True),  # (B, 16, 14, 14)
-            *_convolution(16, 48, pool=True),  # (B, 48, 7, 7)
+            *_convolution(channels, 16, pool=True),  # (B, 16, H / 2, W / 2)
+            *_convolution(16, 48, pool=True),  # (B, 48, H / 4, W / 4)
             *_convolution(48, 64),
-            *_convolution(64, 64, pool=True),  # (B, 64, 3, 3)
+            *_convolution(64, 64, pool=True),  # (B, 64, H / 8, W / 8)
             nn.Flatten(),
         )
+        fan_in = 64 * (height // 8) * (width // 8)
         self.hidden = nn.Sequential(
-            nn.Linear(64 * 3 * 3, self.num_features, bias=False),
+            nn.Linear(fan_in, self.num_features, bias=False),
             nn.BatchNorm1d(self.num_features),
         )
-        self.output = nn.Linear(self.num_features, self.num_classes)
+        self.output = nn.Linear(self.num_features, num_classes)
 
     def features(self, x: Tensor) -> Tensor:
         """What the judge sees in an image, as 64 numbers.
 
-        Shapes: x (B, 1, 28, 28) in [0, 1] -> (B, 64).
+        Shapes: x (B, C, H, W) in [0, 1] -> (B, 64).
         Raises: as the class.
         """
         self._check(x)
         return self.hidden(self.convolutions(x))
 
     def classify(self, features: Tensor) -> Tensor:
-        """Shapes: features (B, 64) -> logits (B, 10)."""
+        """Shapes: features (B, 64) -> logits (B, K)."""
         return self.output(torch.relu(features))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -59,16 +69,16 @@ class Judge(nn.Module):
         check_unit_range("x", x)
         if x.dim() != 4 or x.shape[1:] != self.image_shape or len(x) == 0:
             raise ValueError(
-                f"x has shape {tuple(x.shape)}; the judge takes digits of shape "
-                "(B, 1, 28, 28), one or more."
+                f"x has shape {tuple(x.shape)}; this judge takes images of shape (B, "
+                f"{', '.join(map(str, self.image_shape))}), one or more."
             )
 
 
 def load_judge(device: torch.device | str | None = None) -> Judge:
-    """The judge with the weights that ship with the companion, in evaluation mode.
+    """The judge of digits, with the weights that ship, in evaluation mode.
 
     Its parameters are frozen: gradients may pass through it to the images, but
-    nothing trains it.
+    nothing trains it. Other judges: `pretrained("judge_clothes", device)`.
 
     Raises: as `pretrained`, if the weights are missing or damaged.
     """

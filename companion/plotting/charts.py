@@ -96,7 +96,7 @@ def bars(
     color: str = COLORS["grey"],
     ax: Axes | None = None,
 ) -> None:
-    """Horizontal bars, each with its value; `marks` are dashed lines: floor, ceiling.
+    """Horizontal bars, each with its value; `marks` are dashed lines to compare with.
 
     Raises: ValueError if there are no values.
     """

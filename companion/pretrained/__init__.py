@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +19,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from companion.runtime import save_file
+from companion.nearest import nearest
+from companion.runtime import same_random_state, save_file
 
 GIVEN = (
     "network",
@@ -47,7 +47,8 @@ def pretrained(
     """A network that ships with the companion, ready to draw or to judge.
 
     It is in evaluation mode, with weights in float32 that are frozen: gradients may
-    pass through it to its input, but nothing trains it.
+    pass through it to its input, but nothing trains it. The random numbers that come
+    after are those that would have come without it.
 
     Raises: ValueError for a name that is not among `names()`; FileNotFoundError or
         ValueError if the weights or the card are missing, damaged, or do not belong
@@ -56,7 +57,8 @@ def pretrained(
     card = read_card(name, folder=folder)
     remedy = _remedy(card["recipe"])
     try:
-        network = build(card["network"], card["arguments"])
+        with same_random_state():  # its first weights are drawn, and thrown away
+            network = build(card["network"], card["arguments"])
     except ValueError as error:
         raise ValueError(f"{_path(name, 'json', folder)}: {error} {remedy}") from error
     path = _path(name, "safetensors", folder)
@@ -80,10 +82,9 @@ def read_card(name: str, *, folder: Path | None = None) -> dict[str, Any]:
     """
     there = names(folder)
     if name not in there:
-        nearest = get_close_matches(str(name), there, n=1, cutoff=0.4)
         raise ValueError(
-            f"There is no pretrained network {name!r}; there are: {there}."
-            + (f" Did you mean {nearest[0]!r}?" if nearest else "")
+            f"There is no pretrained network {name!r}; there are {', '.join(there)}"
+            f"{nearest(str(name), there)}"
         )
     path = _path(name, "json", folder)
     try:

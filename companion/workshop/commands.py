@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import nn
 
+from companion.nearest import nearest
 from companion.pretrained import pretrained, read_card
-from companion.workshop.nearest import nearest
 from companion.workshop.options import Parser, add_device
 
 USAGE = """\

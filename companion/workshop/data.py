@@ -8,7 +8,7 @@ import torch
 
 from companion.data import ImageData, cifar10, digits, emoji, fashion, picture_folder
 from companion.data.splits import Split
-from companion.workshop.nearest import nearest
+from companion.nearest import nearest
 from companion.workshop.recipe import FOLDER, Recipe
 
 ICONS = {"faces", "nature", "food", "travel", "objects", "symbols", "flags"}

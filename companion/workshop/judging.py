@@ -1,16 +1,25 @@
 """Numbers that several recipes are known by."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from companion.data import ImageData
 from companion.metrics import accuracy, confident_share, predict
-from companion.metrics.generation import precision_recall, relative_frechet_distance
+from companion.metrics.generation import (
+    kernel_distance,
+    precision_recall,
+    relative_frechet_distance,
+)
 from companion.models.judge import load_judge
 
 IMAGES = 10_000
+NOTICED = 3  # of the measure's own errors
+NOISE = 0.1
 
 
 def beside_real_digits(
@@ -60,6 +69,110 @@ def beside_neighbours(
         values[f"{name}_neighbour_agrees"] = round(agrees, 3)
         values[f"{name}_neighbour_distance"] = round(distance.median().item(), 2)
     return values | {"samples": len(y)}
+
+
+def noticed_faults(
+    judge: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    group: Sequence[str],
+    dealings: int = 40,
+) -> dict[str, float]:
+    """How clearly a judge notices faults of pictures, in units of its own error.
+
+    Real pictures, which should be new to the judge, are dealt into halves A and B, many
+    times, groups of variants as a whole. The own error of a measure is its standard
+    deviation over the dealings; of a fault in B the mean increase of the measure is
+    given, divided by that error. A fault is noticed if this is above 3.
+
+    One measure is the kernel distance of the judge's features. Blur is the mean of
+    3 x 3 pixels, noise is normal with standard deviation 0.1, rescaling goes to three
+    quarters of the size and back. Of the classes that are dropped from B, one at a
+    time, the least noticed is given and the number of those that are. For these there
+    is a second measure: half of the sum of the absolute differences between the shares
+    that the judge's classes have in A and B.
+
+    Shapes: x (N, C, S, S) in [0, 1], y (N,) of class numbers, group N strings.
+    """
+    faults = {"blur": _blurred, "noise": _noisy, "rescaling": _rescaled}
+    real, *faulty = (_seen(judge, z) for z in (x, *(f(x) for f in faults.values())))
+    classes = y.unique()
+    num_classes = judge.num_classes
+    measures = {
+        "distance": lambda a, b: kernel_distance(a[0], b[0]),
+        "shares": lambda a, b: _shares_apart(a[1], b[1], num_classes),
+    }
+    found: dict[str, list[list[float]]] = {kind: [] for kind in measures}
+    for A, B in _halves(group, dealings):
+        others = [_part(one, B) for one in faulty]
+        others += [_part(real, B[(y[B] != label).cpu()]) for label in classes]
+        a, b = _part(real, A), _part(real, B)
+        for kind, measure in measures.items():
+            found[kind].append([measure(a, other) for other in (b, *others)])
+    rises = {
+        kind: _in_errors(torch.tensor(rows, dtype=torch.float64))
+        for kind, rows in found.items()
+    }
+    values = dict(zip(faults, rises["distance"].tolist(), strict=False))
+    for kind, which in (("distance", ""), ("shares", "_by_shares")):
+        dropped = rises[kind][len(faults) :]
+        values[f"least_class{which}"] = dropped.min().item()
+        values[f"classes_noticed{which}"] = int((dropped > NOTICED).sum())
+    return {name: round(value, 2) for name, value in values.items()}
+
+
+def _in_errors(table: Tensor) -> Tensor:
+    """How far the other columns rise above the first, in deviations of the first.
+
+    Shapes: (dealings, 1 + F) -> (F,).
+    """
+    plain, others = table[:, :1], table[:, 1:]
+    rise, error = (others - plain).mean(dim=0), plain.std()
+    # A measure that says the same of every dealing notices nothing.
+    return rise / error if error > 0 else torch.zeros_like(rise)
+
+
+def _seen(judge: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The judge's features and the classes that it takes the pictures for."""
+    features = predict(judge, x, function=judge.features)
+    return features, predict(judge, features, function=judge.classify).argmax(dim=1)
+
+
+def _part(seen: tuple[Tensor, Tensor], index: Tensor) -> tuple[Tensor, Tensor]:
+    features, y = seen
+    return features[index.to(y.device)], y[index.to(y.device)]
+
+
+def _shares_apart(a: Tensor, b: Tensor, num_classes: int) -> float:
+    one, other = (y.bincount(minlength=num_classes) / len(y) for y in (a, b))
+    return (one - other).abs().sum().item() / 2
+
+
+def _halves(group: Sequence[str], dealings: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The numbers of the members of two random halves of the groups, many times."""
+    names, number = np.unique(group, return_inverse=True)
+    number = torch.from_numpy(number)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(dealings):
+        first = torch.randperm(len(names), generator=generator) < len(names) // 2
+        yield first[number].nonzero()[:, 0], (~first)[number].nonzero()[:, 0]
+
+
+def _blurred(x: Tensor) -> Tensor:
+    return F.avg_pool2d(F.pad(x, (1,) * 4, mode="replicate"), 3, stride=1)
+
+
+def _noisy(x: Tensor) -> Tensor:
+    generator = torch.Generator(x.device).manual_seed(0)
+    noise = torch.randn(x.shape, generator=generator, device=x.device)
+    return (x + NOISE * noise).clamp(0, 1)
+
+
+def _rescaled(x: Tensor) -> Tensor:
+    small = [3 * side // 4 for side in x.shape[2:]]
+    for size in (small, x.shape[2:]):
+        x = F.interpolate(x, size, mode="bilinear", antialias=True)
+    return x.clamp(0, 1)
 
 
 def _chosen(data: ImageData, num_images: int) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import argparse
 import shlex
 from typing import Any, NoReturn
 
-from companion.workshop.nearest import nearest
+from companion.nearest import nearest
 from companion.workshop.recipe import AnyRecipe, setting_types, settings
 
 

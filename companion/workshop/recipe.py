@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 import companion.recipes
 from companion.data import ImageData
+from companion.nearest import nearest
 from companion.trainers import Trainer
-from companion.workshop.nearest import nearest
 
 FOLDER = "FOLDER"  # among a recipe's sets: any folder of pictures
 KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "yes or no"}
@@ -38,6 +38,8 @@ class Training:
     batches: Iterable
     network: nn.Module
     validate: Callable[[], Mapping[str, float]] | None = None
+    # What the run knows of more than that network, added to the values.
+    beside: Callable[[], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -240,6 +240,8 @@ def _run(work: Work, folder: RunFolder, *, resume: bool) -> bool:
     try:
         # The network as it will travel, in half precision.
         values = judged(work.recipe, folder.network(work.device), work.data)
+        if training.beside is not None:
+            values |= training.beside()
     except KeyboardInterrupt:
         print(f"Interrupted; all steps are done. To judge: {folder.again()}")
         return False
