@@ -25,6 +25,10 @@ def data():
 
 @pytest.fixture(scope="module")
 def splits(data):
+    return parts(data)
+
+
+def parts(data):
     return data.train, data.validation, data.test
 
 
@@ -128,6 +132,36 @@ def test_sizes_keep_the_splits(data):
     assert not set(small.train.codes) & codes["test"]
 
 
+def test_each_division_deals_the_same_bases_anew(data):
+    held = [data.test]
+    pictures = {code for split in parts(data) for code in split.codes}
+    for division in range(1, 5):
+        other = emoji(division=division)
+        assert {code for split in parts(other) for code in split.codes} == pictures
+        bases = [set(split.base) for split in parts(other)]
+        assert len(set.union(*bases)) == sum(map(len, bases))
+        for split, share in zip(parts(other), (0.8, 0.1, 0.1), strict=True):
+            assert abs(len(split) / len(pictures) - share) < 0.03
+            assert split.y.bincount(minlength=10).min() >= 10
+        held.append(other.test)
+    chosen = [set(split.base) for split in held]
+    for i, a in enumerate(chosen):
+        for b in chosen[:i]:
+            assert len(a & b) < len(a) / 2
+    again = emoji(division=4)
+    assert torch.equal(again.test.x, held[4].x) and again.test.base == held[4].base
+
+
+def test_division_0_is_the_usual_one(data):
+    again = emoji(32, 0)
+    assert all(
+        a.codes == b.codes for a, b in zip(parts(data), parts(again), strict=True)
+    )
+    # Of the split that all results before the other divisions were made with.
+    assert [len(split) for split in parts(data)] == [3021, 411, 365]
+    assert data.test.codes[1:3] == ("1F487-200D-2642-FE0F", "E1C2")
+
+
 def test_outlines_are_the_black_lines(data):
     split = data.test.take(60)
     lines = split.outlines()
@@ -173,6 +207,12 @@ def test_sequences_are_single_pictures_of_their_own():
         expected = plain_picture(codes[2], 64).reduce(2)
         drawn = pictures[2].transpose(1, 2, 0)
         assert drawn.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("division", [-1, 2**32, 1.0, "1", None])
+def test_wrong_division(division):
+    with pytest.raises(ValueError, match=f"division is {division}; give a whole"):
+        emoji(division=division)
 
 
 @pytest.mark.parametrize("size", [7, 0, -32, 32.0, "32"])

@@ -4,18 +4,28 @@ import json
 import math
 import sys
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torchvision.models import squeezenet1_1
 
 import companion.records
-from companion.data import ImageData, digits
+from companion.data import EmojiSplit, ImageData, digits, emoji
+from companion.metrics import confusion_matrix
+from companion.models.judge import Judge
 from companion.models.style import SQUEEZENET
 from companion.pretrained import GIVEN, build, pretrained, write_pretrained
+from companion.recipes.judge_emoji import (
+    DIVISIONS,
+    BaseBatches,
+    confusion_by_base,
+    f1_of_all,
+)
 from companion.trainers import fit
 from companion.workshop.commands import main
 from companion.workshop.folder import RunFolder
+from companion.workshop.judging import _in_errors, halves, noticed_faults
 from companion.workshop.paint import paint
 from companion.workshop.recipe import (
     Painting,
@@ -38,6 +48,8 @@ TINY = {
     "latent": 4,
     "hidden": 4,
     "samples": 3,
+    "dealings": 2,
+    "widths": (4, 8, 8, 8),
 }
 
 
@@ -53,6 +65,11 @@ def data():
         source=all_digits.source,
         full=False,
     )
+
+
+@pytest.fixture(scope="module")
+def small_emoji():
+    return emoji(16)
 
 
 def tiny(name):
@@ -110,8 +127,12 @@ def test_settings_survive_json(name):
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_a_recipe_trains_a_network_that_travels_and_is_judged(name, data, tmp_path):
+def test_a_recipe_trains_a_network_that_travels_and_is_judged(
+    name, data, small_emoji, tmp_path
+):
     recipe = tiny(name)
+    if name == "judge_emoji":  # the digits have no bases
+        data = small_emoji
     about = card(name, recipe, data)
 
     def work():
@@ -165,6 +186,223 @@ def test_the_judge_is_the_average_of_the_weights(data):
     assert first is training.trainer.average.module and first is not trained
     pairs = zip(first.parameters(), trained.parameters(), strict=True)
     assert not any(torch.equal(*pair) for pair in pairs)
+
+
+def first_judge(recipe, data):
+    return Judge(**recipe.arguments(data))
+
+
+def test_each_of_the_five_judges_has_a_division_of_its_own(small_emoji):
+    recipe = tiny("judge_emoji")
+    parts = recipe.divisions(small_emoji)
+    assert len(parts) == DIVISIONS and parts[0] is small_emoji
+    tests = [set(part.test.base) for part in parts]
+    assert all(a != b for i, a in enumerate(tests) for b in tests[:i])
+    training = recipe.training(first_judge(recipe, small_emoji), small_emoji)
+    for row, part in zip(training.batches.splits, parts, strict=True):
+        assert row.codes == part.train.codes
+        assert not set(row.base) & (set(part.test.base) | set(part.validation.base))
+
+
+@pytest.mark.parametrize("widths", [(8, 8, 8), (8, 8, 8, 0), (8, 8, 8, 8.0)])
+def test_a_judge_has_four_widths(widths):
+    with pytest.raises(ValueError, match="give four whole numbers"):
+        Judge(widths=widths)
+    assert Judge().hidden[0].in_features == 64 * 9
+    assert Judge(widths=(4, 5, 6, 7)).features(torch.zeros(2, 1, 28, 28)).shape[1] == 64
+
+
+def test_a_judge_learns_from_its_own_row_only(small_emoji):
+    def after(change=None):
+        torch.manual_seed(0)
+        recipe = tiny("judge_emoji")
+        training = recipe.training(first_judge(recipe, small_emoji), small_emoji)
+        begun = [copied(network) for network in training.trainer.networks]
+        x, y = next(iter(training.batches))
+        assert x.shape == (DIVISIONS, 8, 3, 16, 16) and y.shape == (DIVISIONS, 8)
+        if change is not None:
+            x[change] = 1 - x[change]
+        training.trainer.step(x, y)
+        networks = [copied(network) for network in training.trainer.networks]
+        assert all(map(differing, begun, networks))
+        assert training.network is training.trainer.averages[0].module
+        return networks
+
+    usual, other = after(), after(change=3)
+    changed = [bool(differing(a, b)) for a, b in zip(usual, other, strict=True)]
+    assert changed == [False, False, False, True, False]
+
+
+def numbered(base, label=0):
+    """A split whose pictures are known by their grey."""
+    n = len(base)
+    return EmojiSplit(
+        x=(torch.arange(n) / 100).view(n, 1, 1, 1).repeat(1, 3, 8, 8),
+        y=torch.full((n,), label),
+        skin=torch.zeros(n, dtype=torch.int64),
+        names=("",) * n,
+        codes=("",) * n,
+        base=tuple(base),
+    )
+
+
+def test_of_each_base_one_picture_is_shown_an_epoch():
+    splits = [numbered("aaaaabcc", 1), numbered("dddefghh", 2)]
+
+    def plain(x, *, generator):
+        return x
+
+    def drawn(batches):
+        epoch = list(batches)
+        assert len(epoch) == len(batches)
+        x, y = (torch.cat(tensors, dim=1) for tensors in zip(*epoch, strict=True))
+        assert (y == torch.tensor([[1], [2]])).all()
+        return (x[:, :, 0, 0, 0] * 100).round().long()
+
+    batches = BaseBatches(splits, batch_size=3, augment=plain, seed=1)
+    seen = [drawn(batches) for _ in range(30)]
+    for rows in seen:
+        bases = [
+            [split.base[i] for i in row]
+            for split, row in zip(splits, rows.tolist(), strict=True)
+        ]
+        assert sorted(bases[0]) == ["a", "b", "c"] and len(set(bases[1])) == 3
+    for k in range(2):  # all pictures and orders have their turn
+        assert {i for rows in seen for i in rows[k].tolist()} == set(range(8))
+        assert len({rows[k, 0].item() for rows in seen}) > 3
+
+    again = BaseBatches(splits, batch_size=3, augment=plain, seed=1)
+    for _ in range(4):
+        drawn(again)
+    state, other = (
+        again.state_dict(),
+        BaseBatches(splits, batch_size=3, augment=plain, seed=9),
+    )
+    other.load_state_dict(state)
+    assert torch.equal(drawn(other), seen[4])
+    with pytest.raises(ValueError, match="batch_size is 4, above the 3 bases"):
+        BaseBatches(splits, batch_size=4, augment=plain, seed=0)
+    with pytest.raises(ValueError, match="batch_size 3, these batches have 2"):
+        BaseBatches(splits, batch_size=2, augment=plain, seed=0).load_state_dict(state)
+
+
+def test_each_base_counts_one_in_the_confusion():
+    y = torch.tensor([0, 0, 0, 0, 1, 1, 1])
+    y_hat = torch.tensor([0, 0, 1, 1, 1, 1, 0])
+    # a: half right; b: wrong; c: right; d: two thirds.
+    base = ["a", "a", "a", "b", "c", "c", "c"]
+    table = confusion_by_base(y, y_hat, base, 3)
+    expected = torch.tensor([[2 / 3, 4 / 3, 0], [1 / 3, 2 / 3, 0], [0, 0, 0]])
+    torch.testing.assert_close(table, expected.double())
+    assert table.sum() == pytest.approx(3)  # the bases
+    alone = confusion_by_base(y, y_hat, list("abcdefg"), 3)
+    assert torch.equal(alone, confusion_matrix(y, y_hat, 3).double())
+
+
+def test_f1_of_several_judges_by_hand():
+    class Always(torch.nn.Module):
+        def __init__(self, label):
+            super().__init__()
+            self.label = label
+
+        def forward(self, x):
+            return torch.nn.functional.one_hot(
+                torch.full((len(x),), self.label), 2
+            ).float()
+
+    split = numbered("aab")
+    split.y[2] = 1
+    # Bases a and b: "always 0" has F1 of 2/3 and 0.
+    values = f1_of_all([Always(0), Always(1)], [split, split])
+    assert values == {
+        "macro_f1_0": 0.3333,
+        "macro_f1_1": 0.3333,
+        "macro_f1_mean": 0.3333,
+        "macro_f1_deviation": 0.0,
+        "macro_f1_together": 0.5,
+    }
+
+
+def test_five_scores_stand_beside_the_judge(small_emoji):
+    recipe = tiny("judge_emoji")
+    training = recipe.training(first_judge(recipe, small_emoji), small_emoji)
+    fit(training.trainer, training.batches, steps=2, progress=False)
+    values = training.beside()
+    scores = [values[f"macro_f1_{k}"] for k in range(DIVISIONS)]
+    assert all(0 <= score <= 1 for score in scores)
+    assert values["macro_f1_mean"] == pytest.approx(np.mean(scores), abs=1e-3)
+    deviation = np.std(scores, ddof=1)
+    assert values["macro_f1_deviation"] == pytest.approx(deviation, abs=1e-3)
+
+
+def test_emoji_are_shown_whole_and_on_white(small_emoji):
+    x = small_emoji.train.x[:50]
+    generator = torch.Generator().manual_seed(0)
+    still = find("judge_emoji")(turn=0.0, zoom=0.0, shift=0.0, jitter=0.0)
+    same = still.augment(x, generator=generator)
+    mirrored = (same - x.flip(-1)).abs().amax((1, 2, 3)) < 1e-5
+    unchanged = (same - x).abs().amax((1, 2, 3)) < 1e-5
+    assert (mirrored | unchanged).all() and 10 < mirrored.sum() < 40
+    moved = find("judge_emoji")().augment(x, generator=generator)
+    assert moved.amin() >= 0 and moved.amax() <= 1 and not torch.equal(moved, same)
+    black = torch.zeros(50, 3, 16, 16)
+    edge = find("judge_emoji")(shift=4.0, jitter=0.0).augment(
+        black, generator=generator
+    )
+    assert edge.amax() > 0.9 and edge.amin() == 0
+
+
+# The test of noticing
+
+
+def test_halves_hold_one_picture_of_each_base():
+    base = list("aaaaabbcdef")
+    dealt = list(halves(base, 20))
+    for A, B in dealt:
+        assert len(A) == len(B) == 3
+        assert sorted(base[i] for i in [*A, *B]) == list("abcdef")
+    assert len({tuple(A.tolist()) for A, _ in dealt}) > 10
+    again = list(halves(base, 20))
+    assert [A.tolist() for A, _ in again] == [A.tolist() for A, _ in dealt]
+
+
+def test_rises_are_counted_in_deviations_of_the_first_column():
+    table = torch.tensor([[0.0, 3.0, 0.0], [2.0, 9.0, 2.0]]).double()
+    found = _in_errors(table)
+    torch.testing.assert_close(found, torch.tensor([5 / 2**0.5, 0.0]).double())
+    assert _in_errors(torch.ones(4, 3)).tolist() == [0, 0]
+
+
+class Sees(torch.nn.Module):
+    """Its features are a picture's contrast and a class, kept in the first pixel."""
+
+    num_classes = 2
+
+    def features(self, x):
+        contrast = 10 * x[:, :, 1:].std((1, 2, 3))
+        return torch.stack([contrast, x[:, 0, 0, 0]], dim=1)
+
+    def classify(self, features):
+        return torch.stack([0.5 - features[:, 1], features[:, 1] - 0.5], dim=1)
+
+
+class Blind(Sees):
+    def features(self, x):
+        return torch.zeros(len(x), 2)
+
+
+def test_a_judge_notices_the_faults_that_it_sees():
+    x = torch.rand(200, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(200) // 2 % 2
+    base = [str(i // 2) for i in range(200)]
+    x[:, 0, 0, 0] = y.float()
+    values = noticed_faults(Sees(), x, y, base, 10)
+    assert values["blur_in_errors"] > 3 and values["rescaling_in_errors"] > 3
+    for kind in ("", "_by_shares"):
+        assert values[f"classes_noticed{kind}"] == 2
+        assert values[f"least_class_in_errors{kind}"] > 3
+    assert values == noticed_faults(Sees(), x, y, base, 10)
+    assert set(noticed_faults(Blind(), x, y, base, 10).values()) == {0}
 
 
 def test_pixels_are_read_in_order_or_in_one_other(data):

@@ -73,18 +73,24 @@ class EmojiData(ImageData):
     test: EmojiSplit
 
 
-def emoji(size: int = 32) -> EmojiData:
+def emoji(size: int = 32, division: int = 0) -> EmojiData:
     """Colour pictures on white, drawn from OpenMoji's font, in ten classes.
 
     About 80, 10 and 10 per cent for training, validation and test. All variants of
     one picture (skin tone, gender, direction) are in the same split, and of pictures
     that are identical at this size only the first is kept. Any leading part of a
-    split holds the classes in fair shares.
+    split holds the classes in fair shares. `division` is the seed by which the
+    pictures are divided: with others than 0 a result can be had several times.
 
     Shapes: x (N, 3, size, size).
-    Raises: ValueError for a size below 8, or if the installed font lacks a picture.
+    Raises: ValueError for a size below 8, a division outside 0..2**32-1, or if the
+        installed font lacks a picture.
     Source: OpenMoji 17.0, https://openmoji.org, CC BY-SA 4.0.
     """
+    if not isinstance(division, int) or not 0 <= division < 2**32:
+        raise ValueError(
+            f"division is {division}; give a whole number from 0 to 2**32 - 1."
+        )
     table = _table()
     pictures = _pictures(size)
     first: dict[bytes, int] = {}
@@ -95,7 +101,7 @@ def emoji(size: int = 32) -> EmojiData:
         ]
     )
     labels = np.array([CLASSES.index(row["class"]) for row in table])
-    part = _parts(tuple(row["base"] for row in table), labels)
+    part = _parts(tuple(row["base"] for row in table), labels, division)
     splits = []
     for number in range(3):
         members = np.flatnonzero(kept & (part == number))
@@ -128,7 +134,7 @@ def _pictures(size: int) -> np.ndarray:
     return draw_emoji(tuple(row["code"] for row in _table()), size)
 
 
-def _parts(bases: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
+def _parts(bases: tuple[str, ...], labels: np.ndarray, seed: int) -> np.ndarray:
     """0, 1 or 2 (training, validation, test) for each picture: the same for a base.
 
     Bases have 1 to 100 pictures, so the shares count pictures, class by class.
@@ -136,7 +142,7 @@ def _parts(bases: tuple[str, ...], labels: np.ndarray) -> np.ndarray:
     label_of = dict(zip(bases, labels, strict=True))
     size_of = Counter(bases)
     names = np.array(sorted(label_of))
-    names = names[np.random.RandomState(0).permutation(len(names))]
+    names = names[np.random.RandomState(seed).permutation(len(names))]
     part_of = {}
     for label in np.unique(labels):
         members = [name for name in names if label_of[name] == label]

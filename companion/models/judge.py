@@ -15,17 +15,21 @@ class Judge(nn.Module):
     Its `features` are the 64 numbers before the last ReLU and linear layer. They are
     taken before the ReLU on purpose: none of them is stuck at zero, so the features'
     covariance has full rank, and they are few, so that some hundred images suffice
-    to estimate it.
+    to estimate it. `widths` are the channels of the four convolutions.
 
     Shapes: x (B, C, H, W) in [0, 1], with C, H, W as `image_shape` -> logits (B, K).
     Raises: TypeError if x is no float tensor; ValueError if x is no batch of images
-        of that shape in [0, 1], for sides below 8 pixels, or fewer than 2 classes.
+        of that shape in [0, 1], for sides below 8 pixels, fewer than 2 classes, or
+        other widths than four whole numbers of 1 or more.
     """
 
     num_features = 64
 
     def __init__(
-        self, image_shape: Sequence[int] = (1, 28, 28), num_classes: int = 10
+        self,
+        image_shape: Sequence[int] = (1, 28, 28),
+        num_classes: int = 10,
+        widths: Sequence[int] = (16, 48, 64, 64),
     ) -> None:
         super().__init__()
         if len(image_shape) != 3 or min(image_shape[1:]) < 8 or num_classes < 2:
@@ -33,16 +37,22 @@ class Judge(nn.Module):
                 f"image_shape is {tuple(image_shape)} and num_classes {num_classes}; "
                 "give (C, H, W) with H and W of 8 or more, and 2 classes or more."
             )
+        if len(widths) != 4 or not all(isinstance(w, int) and w > 0 for w in widths):
+            raise ValueError(
+                f"widths are {tuple(widths)}; give four whole numbers of 1 or more, "
+                "one for each convolution."
+            )
         self.image_shape, self.num_classes = tuple(image_shape), num_classes
         channels, height, width = image_shape
+        a, b, c, d = widths
         self.convolutions = nn.Sequential(
-            *_convolution(channels, 16, pool=True),  # (B, 16, H / 2, W / 2)
-            *_convolution(16, 48, pool=True),  # (B, 48, H / 4, W / 4)
-            *_convolution(48, 64),
-            *_convolution(64, 64, pool=True),  # (B, 64, H / 8, W / 8)
+            *_convolution(channels, a, pool=True),  # (B, a, H / 2, W / 2)
+            *_convolution(a, b, pool=True),  # (B, b, H / 4, W / 4)
+            *_convolution(b, c),
+            *_convolution(c, d, pool=True),  # (B, d, H / 8, W / 8)
             nn.Flatten(),
         )
-        fan_in = 64 * (height // 8) * (width // 8)
+        fan_in = d * (height // 8) * (width // 8)
         self.hidden = nn.Sequential(
             nn.Linear(fan_in, self.num_features, bias=False),
             nn.BatchNorm1d(self.num_features),

@@ -75,15 +75,17 @@ def noticed_faults(
     judge: nn.Module,
     x: Tensor,
     y: Tensor,
-    group: Sequence[str],
+    base: Sequence[str],
     dealings: int = 40,
 ) -> dict[str, float]:
     """How clearly a judge notices faults of pictures, in units of its own error.
 
     Real pictures, which should be new to the judge, are dealt into halves A and B, many
-    times, groups of variants as a whole. The own error of a measure is its standard
-    deviation over the dealings; of a fault in B the mean increase of the measure is
-    given, divided by that error. A fault is noticed if this is above 3.
+    times: their bases at random, and of each base one picture, since a base with a
+    hundred variants would decide what either half looks like. The own error of a
+    measure is its standard deviation over the dealings; of a fault in B the mean
+    increase of the measure is given, divided by that error. A fault is noticed if this
+    is above 3.
 
     One measure is the kernel distance of the judge's features. Blur is the mean of
     3 x 3 pixels, noise is normal with standard deviation 0.1, rescaling goes to three
@@ -92,7 +94,7 @@ def noticed_faults(
     is a second measure: half of the sum of the absolute differences between the shares
     that the judge's classes have in A and B.
 
-    Shapes: x (N, C, S, S) in [0, 1], y (N,) of class numbers, group N strings.
+    Shapes: x (N, C, S, S) in [0, 1], y (N,) of class numbers, base N strings.
     """
     faults = {"blur": _blurred, "noise": _noisy, "rescaling": _rescaled}
     real, *faulty = (_seen(judge, z) for z in (x, *(f(x) for f in faults.values())))
@@ -103,7 +105,7 @@ def noticed_faults(
         "shares": lambda a, b: _shares_apart(a[1], b[1], num_classes),
     }
     found: dict[str, list[list[float]]] = {kind: [] for kind in measures}
-    for A, B in _halves(group, dealings):
+    for A, B in halves(base, dealings):
         others = [_part(one, B) for one in faulty]
         others += [_part(real, B[(y[B] != label).cpu()]) for label in classes]
         a, b = _part(real, A), _part(real, B)
@@ -113,12 +115,33 @@ def noticed_faults(
         kind: _in_errors(torch.tensor(rows, dtype=torch.float64))
         for kind, rows in found.items()
     }
-    values = dict(zip(faults, rises["distance"].tolist(), strict=False))
+    names = [f"{name}_in_errors" for name in faults]
+    values = dict(zip(names, rises["distance"].tolist(), strict=False))
     for kind, which in (("distance", ""), ("shares", "_by_shares")):
         dropped = rises[kind][len(faults) :]
-        values[f"least_class{which}"] = dropped.min().item()
+        values[f"least_class_in_errors{which}"] = dropped.min().item()
         values[f"classes_noticed{which}"] = int((dropped > NOTICED).sum())
     return {name: round(value, 2) for name, value in values.items()}
+
+
+def halves(base: Sequence[str], dealings: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Two random halves of the bases, many times: one picture's number of each base."""
+    names, generator = np.array(base), torch.Generator().manual_seed(0)
+    for _ in range(dealings):
+        one, other = one_of_each(names, generator).tensor_split(2)
+        yield one, other
+
+
+def one_of_each(base: np.ndarray, generator: torch.Generator) -> Tensor:
+    """The number of one picture of each base: which, and their order, are random.
+
+    Shapes: base (N,) -> (M,) int64 for M different bases.
+    """
+    order = torch.randperm(len(base), generator=generator)
+    numbers = np.unique(base, return_inverse=True)[1]
+    first = np.unique(numbers[order.numpy()], return_index=True)[1]
+    chosen = order[torch.from_numpy(first)]
+    return chosen[torch.randperm(len(chosen), generator=generator)]
 
 
 def _in_errors(table: Tensor) -> Tensor:
@@ -146,16 +169,6 @@ def _part(seen: tuple[Tensor, Tensor], index: Tensor) -> tuple[Tensor, Tensor]:
 def _shares_apart(a: Tensor, b: Tensor, num_classes: int) -> float:
     one, other = (y.bincount(minlength=num_classes) / len(y) for y in (a, b))
     return (one - other).abs().sum().item() / 2
-
-
-def _halves(group: Sequence[str], dealings: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The numbers of the members of two random halves of the groups, many times."""
-    names, number = np.unique(group, return_inverse=True)
-    number = torch.from_numpy(number)
-    generator = torch.Generator().manual_seed(0)
-    for _ in range(dealings):
-        first = torch.randperm(len(names), generator=generator) < len(names) // 2
-        yield first[number].nonzero()[:, 0], (~first)[number].nonzero()[:, 0]
 
 
 def _blurred(x: Tensor) -> Tensor:
