@@ -13,11 +13,6 @@ FOLKLORE = AREAS["Folklore"]
 LISTINGS = "book/appendix/listings"
 # What no page teaches yet. Take out a topic when a page teaches it; add none.
 OPEN = {
-    'what "good" means',
-    "Fréchet distance",
-    "precision and recall",
-    "classifier-based scores",
-    "human look",
     "fair comparison of the families on one task with one budget",
     "size",
     "memory",
@@ -40,7 +35,6 @@ OPEN = {
     "portrait rights",
     "compute cost",
     "GAN or VAE?",
-    "How do I evaluate a model?",
     "How do I protect privacy?",
 }
 

@@ -106,9 +106,7 @@ def test_a_full_disk_is_known_before_the_work(words, tmp_path):
     assert {path.name for path in folder.iterdir()} <= {"log.txt", "running.lock"}
 
 
-def test_a_folder_that_cannot_be_made_is_known_before_the_work(
-    words, tmp_path, capsys
-):
+def test_a_folder_that_cannot_be_made_is_known_before_the_work(words, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         assert main([*words, "--out", str(out)]) == 1

@@ -1,13 +1,14 @@
-"""The judge and its shipped weights."""
+"""The judges and their shipped weights."""
 
 import numpy as np
 import pytest
 import torch
 
-from companion.data import digits
+from companion.data import digits, emoji
 from companion.metrics import accuracy, judge_report, predict
-from companion.models.judge import load_judge
-from companion.pretrained import read_card
+from companion.models.judge import Judge, load_judge
+from companion.pretrained import pretrained, read_card
+from companion.recipes.judge_emoji import macro_f1
 from companion.records import recorded
 
 
@@ -107,3 +108,47 @@ def test_judge_refuses_wrong_images(judge, x, error, message):
         judge(x)
     with pytest.raises(error, match=message):
         judge.features(x)
+
+
+@pytest.mark.parametrize("name", ["judge_clothes", "judge_emoji"])
+def test_the_other_judges_are_as_their_cards_say(name):
+    card, judge = read_card(name), pretrained(name)
+    assert isinstance(judge, Judge) and len(card["classes"]) == judge.num_classes
+    assert card["values"]["parameters"] == card["parameters"]
+    assert recorded(name)["values"] == card["values"]
+    x = torch.rand(3, *judge.image_shape)
+    assert judge.features(x).shape == (3, judge.num_features)
+    with pytest.raises(ValueError, match=f"takes images of shape.*{x.shape[3]}"):
+        judge(x[:, :, 1:])
+
+
+def test_the_judge_of_emoji_classifies_new_drawings():
+    values = read_card("judge_emoji")["values"]
+    data, judge = emoji(32), pretrained("judge_emoji")
+    found = accuracy(predict(judge, data.test.x), data.test.y)
+    assert found == pytest.approx(values["test_accuracy"], abs=0.006)
+    assert macro_f1(judge, data.test) == pytest.approx(
+        values["test_macro_f1"], abs=0.02
+    )
+    # Much better than the most frequent class, for the classes are uneven.
+    scores = [values[f"macro_f1_{k}"] for k in range(5)]
+    assert values["macro_f1_mean"] == pytest.approx(np.mean(scores), abs=1e-3)
+    assert min(scores) > 0.4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"image_shape": (1, 7, 28)}, r"\(1, 7, 28\).*8 or more"),
+        ({"image_shape": (28, 28)}, r"\(28, 28\).*\(C, H, W\)"),
+        ({"num_classes": 1}, "num_classes 1"),
+        ({"widths": (8, 8, 8)}, r"\(8, 8, 8\).*four"),
+        ({"image_shape": (0, 28, 28)}, r"\(0, 28, 28\)"),
+        ({"image_shape": 28}, "image_shape is 28"),
+        ({"num_classes": 2.0}, "2.0"),
+        ({"widths": (8, 8, 0, 8)}, "from 1"),
+    ],
+)
+def test_a_judge_refuses_what_it_cannot_be_built_for(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Judge(**settings)

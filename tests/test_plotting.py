@@ -10,12 +10,15 @@ from IPython.utils.capture import capture_output
 from PIL import Image
 
 from companion import plotting
+from companion.metrics import precision_recall
 from companion.plotting import (
     animate,
     bars,
+    plot_balls,
     plot_confusion,
     plot_curves,
     plot_history,
+    plot_verdicts,
     save_animation,
     save_images,
     show_images,
@@ -141,7 +144,7 @@ def test_confusion_shades_are_shares_of_rows():
 
 
 def test_bars_need_values():
-    bars({"a": 1.0, "b": 2.0}, xlabel="x", marks={"floor": 0.5})
+    bars({"a": 1.0, "b": 2.0}, xlabel="x", marks={"baseline": 0.5})
     assert [bar.get_width() for bar in plt.gca().patches] == [1, 2]
     with pytest.raises(ValueError, match="no values"):
         bars({}, xlabel="x")
@@ -262,3 +265,37 @@ def test_source_is_shown_without_docstrings_and_with_comments(shell):
     compile(live, "live", "exec")
     with pytest.raises(TypeError):
         show_source(len)
+
+
+def test_balls_hold_the_points_that_precision_counts():
+    generator = torch.Generator().manual_seed(0)
+    centres, points = torch.randn(2, 30, 2, generator=generator).double()
+    points = points + 1
+    for k in (1, 3):
+        plot_balls(centres, points, k)
+        faces = plt.gca().collections[1].get_facecolors()[:, 0]  # 0 is black
+        share = precision_recall(centres, points, k)[0]
+        assert (faces == 0).mean() == pytest.approx(share) and share < 1
+        radii = sorted(p.radius for p in plt.gca().patches)
+        expected = torch.cdist(centres, centres).sort(1).values[:, k].sort().values
+        assert radii == pytest.approx(expected.tolist())
+    for wrong, k, message in (
+        (torch.zeros(5, 3), 1, r"\(5, 3\).*in the plane"),
+        (centres, 30, "k is 30 for 30 centres; .* more centres"),
+        (centres, 0, "k is 0"),
+        (centres, 1.5, "k is 1.5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            plot_balls(wrong, points, k)
+
+
+def test_verdicts_are_signs_in_a_labelled_table():
+    plot_verdicts(torch.tensor([[-1, 0, 1]]), ["row"], ["a", "b", "c"])
+    ax = plt.gca()
+    assert [text.get_text() for text in ax.texts] == ["\u2212", "\u00b7", "+"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b", "c"]
+    assert drawn_arrays()[0].tolist() == [[-1, 0, 1]]
+    with pytest.raises(ValueError, match="2 rows and 3 columns"):
+        plot_verdicts(torch.zeros(1, 3), ["a", "b"], ["a", "b", "c"])
+    with pytest.raises(ValueError, match="hold 0.5"):
+        plot_verdicts(torch.full((1, 1), 0.5), ["a"], ["b"])

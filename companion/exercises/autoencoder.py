@@ -9,7 +9,7 @@ _CROSS = torch.tensor([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 _WIDE = math.sqrt(3 / 2)  # 2 / sqrt(8/3)
 
 CASES = {
-    "linear_floor": [
+    "linear_best": [
         ((torch.tensor([4.0, 2.0, 1.0]), 1), 3.0),
         ((torch.tensor([1.0, 4.0, 2.0]), 1), 3.0),
         ((torch.tensor([0.5, 0.25, 3.0, 1.0]), 2), 0.75),

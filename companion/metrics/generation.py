@@ -128,15 +128,13 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, flo
     """
     real, fake = _check_neighbours(real, fake, k)
     _need(k + 1, f"{k} neighbours of each image", real=real)
-    radii = _radii(real, k)
-    inside = covered = 0
-    for block, reach in zip(
-        _blocks(real, len(fake)), _blocks(radii, len(fake)), strict=True
-    ):
-        hits = torch.cdist(block, fake) <= reach[:, None]
+    radii, inside = _radii(real, k), 0
+    covered = torch.zeros(len(real), dtype=torch.bool)
+    for block in _blocks(fake, len(real)):
+        hits = torch.cdist(block, real) <= radii
         inside += hits.sum().item()
-        covered += hits.any(dim=1).sum().item()
-    return inside / (k * len(fake)), covered / len(real)
+        covered |= hits.any(dim=0)
+    return inside / (k * len(fake)), covered.double().mean().item()
 
 
 def class_coverage(y_real: Tensor, y_fake: Tensor, num_classes: int) -> float:
@@ -174,14 +172,18 @@ def _share_inside(points: Tensor, centres: Tensor, k: int) -> float:
 
 
 def _radii(x: Tensor, k: int) -> Tensor:
-    """The distance of each point from its k-th nearest neighbour, (N,)."""
-    return torch.cat(
-        [
-            # The nearest is the point itself.
-            torch.cdist(block, x).topk(k + 1, dim=1, largest=False).values[:, -1]
-            for block in _blocks(x, len(x))
-        ]
-    )
+    """The distance of each point from its k-th nearest neighbour, (N,).
+
+    A little more, since `cdist` rounds: what lies on the surface of a ball is inside,
+    also a copy of a picture whose nearest neighbours are copies, too.
+    """
+    slack = 1e-6 * x.square().sum(dim=1).mean().sqrt()
+    radii = [
+        # The nearest is the point itself.
+        torch.cdist(block, x).topk(k + 1, dim=1, largest=False).values[:, -1]
+        for block in _blocks(x, len(x))
+    ]
+    return torch.cat(radii) + slack
 
 
 def _blocks(x: Tensor, columns: int) -> Iterator[Tensor]:

@@ -141,10 +141,15 @@ def random_mixtures(
 
     Shapes: x (N, C, H, W) -> (n, C, H, W) in [0, 1]; of more than 2,000 images the
         first 2,000 are mixed. `generator` is on the CPU.
-    Raises: ValueError for fewer than 2 images, or for n below 1.
+    Raises: TypeError if x is no float tensor; ValueError for another shape, values
+        outside [0, 1], fewer than 2 images, or n that is no whole number from 1.
     """
-    if len(x) < 2 or n < 1:
-        raise ValueError(f"{n} mixtures of {len(x)} images; give 1 of 2 or more.")
+    _check_kind("x", x)
+    _check_images("x", x, like=x)
+    if len(x) < 2:
+        raise ValueError("x has 1 image, and a mixture needs several; give 2 or more.")
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"n is {n}; give a whole number from 1.")
     x = x[:MIXED]
     weights = torch.randn(n, len(x), generator=generator).to(x) / (len(x) - 1) ** 0.5
     mean = x.mean(dim=0)

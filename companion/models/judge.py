@@ -32,15 +32,13 @@ class Judge(nn.Module):
         widths: Sequence[int] = (16, 48, 64, 64),
     ) -> None:
         super().__init__()
-        if len(image_shape) != 3 or min(image_shape[1:]) < 8 or num_classes < 2:
+        _check_sizes("image_shape", image_shape, 3, "(C, H, W), H and W of 8 or more")
+        _check_sizes("widths", widths, 4, "the channels of four convolutions")
+        _check_sizes("num_classes", (num_classes,), 1, "2 classes or more")
+        if min(image_shape[1:]) < 8 or num_classes < 2:
             raise ValueError(
                 f"image_shape is {tuple(image_shape)} and num_classes {num_classes}; "
                 "give (C, H, W) with H and W of 8 or more, and 2 classes or more."
-            )
-        if len(widths) != 4 or not all(isinstance(w, int) and w > 0 for w in widths):
-            raise ValueError(
-                f"widths are {tuple(widths)}; give four whole numbers of 1 or more, "
-                "one for each convolution."
             )
         self.image_shape, self.num_classes = tuple(image_shape), num_classes
         channels, height, width = image_shape
@@ -93,6 +91,14 @@ def load_judge(device: torch.device | str | None = None) -> Judge:
     Raises: as `pretrained`, if the weights are missing or damaged.
     """
     return pretrained("judge", device)
+
+
+def _check_sizes(name: str, sizes: object, count: int, remedy: str) -> None:
+    whole = isinstance(sizes, list | tuple) and all(
+        isinstance(size, int) and size > 0 for size in sizes
+    )
+    if not whole or len(sizes) != count:
+        raise ValueError(f"{name} is {sizes}; give whole numbers from 1: {remedy}.")
 
 
 def _convolution(fan_in: int, fan_out: int, pool: bool = False) -> list[nn.Module]:

@@ -4,7 +4,14 @@ The functions that show return None; in a notebook the figure appears at the end
 the cell.
 """
 
-from companion.plotting.charts import bars, plot_confusion, plot_curves, plot_history
+from companion.plotting.charts import (
+    bars,
+    plot_balls,
+    plot_confusion,
+    plot_curves,
+    plot_history,
+    plot_verdicts,
+)
 from companion.plotting.images import (
     animate,
     save_animation,
@@ -21,9 +28,11 @@ __all__ = [
     "Live",
     "animate",
     "bars",
+    "plot_balls",
     "plot_confusion",
     "plot_curves",
     "plot_history",
+    "plot_verdicts",
     "save_animation",
     "save_images",
     "show_images",

@@ -20,7 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from companion.nearest import nearest
-from companion.runtime import same_random_state, save_file
+from companion.runtime import save_file
 
 GIVEN = (
     "network",
@@ -57,7 +57,8 @@ def pretrained(
     card = read_card(name, folder=folder)
     remedy = _remedy(card["recipe"])
     try:
-        with same_random_state():  # its first weights are drawn, and thrown away
+        # Its first weights are drawn on the CPU, and thrown away.
+        with torch.random.fork_rng(devices=[]):
             network = build(card["network"], card["arguments"])
     except ValueError as error:
         raise ValueError(f"{_path(name, 'json', folder)}: {error} {remedy}") from error
@@ -83,7 +84,8 @@ def read_card(name: str, *, folder: Path | None = None) -> dict[str, Any]:
     there = names(folder)
     if name not in there:
         raise ValueError(
-            f"There is no pretrained network {name!r}; there are {', '.join(there)}"
+            f"There is no pretrained network {name!r}; there are "
+            f"{', '.join(there) or 'none'}"
             f"{nearest(str(name), there)}"
         )
     path = _path(name, "json", folder)

@@ -165,7 +165,7 @@ class JudgeOfEmoji(JudgeOfDigits):
     data: str = setting("emoji", "what to learn from")
     # After 1,000 steps the loss on validation pictures rises.
     steps: int = setting(1_000, "optimiser steps", least=20)
-    batch_size: int = setting(64, "images a step of each network")
+    batch_size: int = setting(64, "images a step of each network", least=2)
     weight_decay: float = setting(0.05, "of the weights", least=0)
     label_smoothing: float = setting(
         0.1, "share of the target that all classes have", least=0, below=1

@@ -95,7 +95,18 @@ def noticed_faults(
     that the judge's classes have in A and B.
 
     Shapes: x (N, C, S, S) in [0, 1], y (N,) of class numbers, base N strings.
+    Raises: ValueError if x, y and base differ in length, for pictures of one class, or
+        for fewer than 2 dealings.
     """
+    if not len(x) == len(y) == len(base):
+        raise ValueError(
+            f"There are {len(x)} pictures, {len(y)} classes and {len(base)} bases; "
+            "give one of each for every picture."
+        )
+    if len(y.unique()) < 2:
+        raise ValueError(f"All pictures are of class {y[0]}; give two classes or more.")
+    if dealings < 2:
+        raise ValueError(f"dealings is {dealings}; give 2 or more, for a deviation.")
     faults = {"blur": _blurred, "noise": _noisy, "rescaling": _rescaled}
     real, *faulty = (_seen(judge, z) for z in (x, *(f(x) for f in faults.values())))
     classes = y.unique()
@@ -151,8 +162,8 @@ def _in_errors(table: Tensor) -> Tensor:
     """
     plain, others = table[:, :1], table[:, 1:]
     rise, error = (others - plain).mean(dim=0), plain.std()
-    # A measure that says the same of every dealing notices nothing.
-    return rise / error if error > 0 else torch.zeros_like(rise)
+    # A measure that says the same of everything notices nothing.
+    return torch.where(rise == 0, 0.0, rise / error)
 
 
 def _seen(judge: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:

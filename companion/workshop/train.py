@@ -239,9 +239,8 @@ def _run(work: Work, folder: RunFolder, *, resume: bool) -> bool:
     folder.look(training.network, card({}, steps, history.seconds), history)
     try:
         # The network as it will travel, in half precision.
-        values = judged(work.recipe, folder.network(work.device), work.data)
-        if training.beside is not None:
-            values |= training.beside()
+        network = folder.network(work.device)
+        values = judged(work.recipe, network, work.data, beside=training.beside)
     except KeyboardInterrupt:
         print(f"Interrupted; all steps are done. To judge: {folder.again()}")
         return False
@@ -270,11 +269,19 @@ def judged(
     network: nn.Module,
     data: ImageData,
     before: Mapping[str, Any] | None = None,
+    beside: Callable[[], Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """The recipe's numbers of a network, printed, beside those it had `before`."""
-    values = recipe.judge(network, data)
+    """The recipe's numbers of a network, printed, beside those it had `before`.
+
+    What only a training can tell comes from `beside`; without one, what the card has
+    of it is printed as it is.
+    """
+    values = recipe.judge(network, data) | (beside() if beside else {})
     if before is not None:
         print(f"{'':<34}{'now':>12}{'card':>12}")
     for label, value in values.items():
         print(f"{label:<34}{value:>12}{(before or {}).get(label, ''):>12}".rstrip())
+    for label, value in (before or {}).items():
+        if label not in values:
+            print(f"{label:<34}{'':>12}{value:>12}")
     return values

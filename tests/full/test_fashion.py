@@ -1,6 +1,10 @@
 """The full Fashion-MNIST."""
 
+import pytest
+
 from companion.data import digits, fashion
+from companion.metrics import accuracy, predict
+from companion.pretrained import pretrained, read_card
 
 
 def test_counts_and_classes():
@@ -17,3 +21,10 @@ def test_counts_and_classes():
 
 def test_it_is_not_mnist():
     assert fashion().train.x.mean() > 1.5 * digits("embedded").train.x.mean()
+
+
+def test_the_judge_of_clothes_is_as_good_as_its_card_says():
+    test, judge = fashion().test, pretrained("judge_clothes")
+    found = accuracy(predict(judge, test.x), test.y)
+    values = read_card("judge_clothes")["values"]
+    assert found == pytest.approx(values["test_accuracy"], abs=0.001)

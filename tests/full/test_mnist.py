@@ -17,7 +17,7 @@ from companion.data import (
     embedded_in_mnist_train,
     mnist_arrays,
 )
-from companion.recipes.judge import splits
+from companion.recipes.judge import JudgeOfDigits
 from companion.runtime import data_dir
 
 RAW = data_dir() / "MNIST" / "raw"
@@ -93,7 +93,7 @@ def test_embedded_digits_are_training_images():
 
 def test_the_judge_learns_from_none_of_the_embedded_digits():
     small = digits("embedded")
-    train, validation = splits(digits("full"))
+    train, validation = JudgeOfDigits().splits(digits("full"))
     assert (len(train), len(validation)) == (50_000, 5_000)
     images, embedded = (
         {image.numpy().tobytes() for image in torch.cat(parts).mul(255).round().byte()}
