@@ -3,11 +3,15 @@
 import json
 import math
 import sys
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
 from torchvision.models import squeezenet1_1
 
 import companion.records
@@ -22,10 +26,18 @@ from companion.recipes.judge_emoji import (
     confusion_by_base,
     f1_of_all,
 )
-from companion.trainers import fit
+from companion.trainers import ClassifierTrainer, fit
 from companion.workshop.commands import main
 from companion.workshop.folder import RunFolder
-from companion.workshop.judging import _in_errors, halves, noticed_faults
+from companion.workshop.judging import (
+    _blurred,
+    _in_errors,
+    _noisy,
+    _rescaled,
+    _shares_apart,
+    halves,
+    noticed_faults,
+)
 from companion.workshop.paint import paint
 from companion.workshop.recipe import (
     Painting,
@@ -206,7 +218,7 @@ def test_each_of_the_five_judges_has_a_division_of_its_own(small_emoji):
 
 @pytest.mark.parametrize("widths", [(8, 8, 8), (8, 8, 8, 0), (8, 8, 8, 8.0)])
 def test_a_judge_has_four_widths(widths):
-    with pytest.raises(ValueError, match="give four whole numbers"):
+    with pytest.raises(ValueError, match="whole numbers from 1: the channels of four"):
         Judge(widths=widths)
     assert Judge().hidden[0].in_features == 64 * 9
     assert Judge(widths=(4, 5, 6, 7)).features(torch.zeros(2, 1, 28, 28)).shape[1] == 64
@@ -231,6 +243,50 @@ def test_a_judge_learns_from_its_own_row_only(small_emoji):
     usual, other = after(), after(change=3)
     changed = [bool(differing(a, b)) for a, b in zip(usual, other, strict=True)]
     assert changed == [False, False, False, True, False]
+
+
+def test_side_by_side_is_one_after_the_other(small_emoji):
+    recipe = replace(tiny("judge_emoji"), average_decay=0.9)
+    training = recipe.training(first_judge(recipe, small_emoji), small_emoji)
+    trainer = training.trainer
+    alone = []
+    for network in deepcopy(list(trainer.networks)):
+        weights, decay = network.parameters(), recipe.weight_decay
+        opt = AdamW(weights, recipe.lr, weight_decay=decay, fused=True)
+        schedule = OneCycleLR(opt, recipe.lr, total_steps=recipe.steps, pct_start=0.2)
+        more = {"schedule": schedule, "label_smoothing": recipe.label_smoothing}
+        alone.append(ClassifierTrainer(network, opt, **more))
+    averages = []
+    for step, (x, y) in zip(range(6), training.batches, strict=False):
+        terms = trainer.step(x, y)
+        x = [row.contiguous(memory_format=torch.channels_last) for row in x]
+        apart = [one.step(*row) for one, *row in zip(alone, x, y, strict=True)]
+        for name, value in terms.items():
+            mean = sum(one[name] for one in apart) / DIVISIONS
+            torch.testing.assert_close(value, mean.detach())
+        now = [copied(one.model) for one in alone]
+        if step == 0:
+            averages = now
+        else:
+            averages = [
+                {key: 0.9 * old[key] + 0.1 * new[key] for key in old}
+                for old, new in zip(averages, now, strict=True)
+            ]
+    assert step == 5
+    for network, one in zip(trainer.networks, alone, strict=True):
+        assert not differing(copied(network), copied(one.model))
+    for average, expected in zip(trainer.averages, averages, strict=True):
+        for key, value in average.module.state_dict().items():
+            if value.is_floating_point():
+                torch.testing.assert_close(value, expected[key])
+
+    kept = [average.module for average in trainer.averages]
+    parts = recipe.divisions(small_emoji)
+    tests = [part.test for part in parts]
+    values = training.beside()
+    assert values == f1_of_all(kept, tests)
+    assert values != f1_of_all(kept, [part.validation for part in parts])
+    assert values != f1_of_all(trainer.networks, tests)
 
 
 def numbered(base, label=0):
@@ -284,6 +340,10 @@ def test_of_each_base_one_picture_is_shown_an_epoch():
         BaseBatches(splits, batch_size=4, augment=plain, seed=0)
     with pytest.raises(ValueError, match="batch_size 3, these batches have 2"):
         BaseBatches(splits, batch_size=2, augment=plain, seed=0).load_state_dict(state)
+    del state["batch_size"]
+    for foreign in (state, {}, again.state_dict() | {"num_images": 8}):
+        with pytest.raises(ValueError, match=r"not made by BaseBatches\.state_dict"):
+            other.load_state_dict(foreign)
 
 
 def test_each_base_counts_one_in_the_confusion():
@@ -376,14 +436,16 @@ def test_rises_are_counted_in_deviations_of_the_first_column():
 class Sees(torch.nn.Module):
     """Its features are a picture's contrast and a class, kept in the first pixel."""
 
-    num_classes = 2
+    num_classes = 3
 
     def features(self, x):
         contrast = 10 * x[:, :, 1:].std((1, 2, 3))
         return torch.stack([contrast, x[:, 0, 0, 0]], dim=1)
 
     def classify(self, features):
-        return torch.stack([0.5 - features[:, 1], features[:, 1] - 0.5], dim=1)
+        # Never class 2.
+        known = features[:, 1]
+        return torch.stack([0.5 - known, known - 0.5, known - 9], dim=1)
 
 
 class Blind(Sees):
@@ -391,18 +453,107 @@ class Blind(Sees):
         return torch.zeros(len(x), 2)
 
 
+class Recognises(Sees):
+    """It sees the mean grey, and whether it knows the picture."""
+
+    def __init__(self, known):
+        super().__init__()
+        self.known = known
+
+    def features(self, x):
+        seen = (x[:, None] == self.known).flatten(2).all(dim=2).any(dim=1)
+        return torch.stack([x.mean((1, 2, 3)), seen.float()], dim=1)
+
+
+def in_three_classes():
+    """Noise of 120, 80 and 12 pictures in pairs of one base; `Sees` takes 2 for 0."""
+    y = torch.tensor([0] * 120 + [1] * 80 + [2] * 12)
+    x = torch.rand(len(y), 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    x[:, 0, 0, 0] = (y == 1).float()
+    return x, y, [str(i // 2) for i in range(len(y))]
+
+
 def test_a_judge_notices_the_faults_that_it_sees():
-    x = torch.rand(200, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    y = torch.arange(200) // 2 % 2
-    base = [str(i // 2) for i in range(200)]
-    x[:, 0, 0, 0] = y.float()
-    values = noticed_faults(Sees(), x, y, base, 10)
+    pictures = in_three_classes()
+    values = noticed_faults(Sees(), *pictures, 10)
     assert values["blur_in_errors"] > 3 and values["rescaling_in_errors"] > 3
     for kind in ("", "_by_shares"):
         assert values[f"classes_noticed{kind}"] == 2
+        assert abs(values[f"least_class_in_errors{kind}"]) < 1
+    assert values == noticed_faults(Sees(), *pictures, 10)
+    assert set(noticed_faults(Blind(), *pictures, 10).values()) == {0}
+
+    # Without the class that is not told apart from another, the least is noticed.
+    x, y, base = pictures
+    values = noticed_faults(Sees(), x[:200], y[:200], base[:200], 10)
+    for kind in ("", "_by_shares"):
+        assert values[f"classes_noticed{kind}"] == 2
         assert values[f"least_class_in_errors{kind}"] > 3
-    assert values == noticed_faults(Sees(), x, y, base, 10)
-    assert set(noticed_faults(Blind(), x, y, base, 10).values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("blur", _blurred), ("noise", _noisy), ("rescaling", _rescaled)],
+)
+def test_a_fault_has_a_name_of_its_own(name, fault):
+    x, y, base = in_three_classes()
+    shade = torch.rand(len(x), 1, 1, 1, generator=torch.Generator().manual_seed(1))
+    x = (x + 3 * shade) / 4
+    values = noticed_faults(Recognises(fault(x)), x, y, base, 10)
+    seen = {key: values[f"{key}_in_errors"] for key in ("blur", "noise", "rescaling")}
+    assert seen.pop(name) > 3
+    assert all(abs(value) < 1 for value in seen.values())
+
+
+def test_what_cannot_be_dealt_is_refused():
+    x, y, base = in_three_classes()
+    for wrong in ((x[1:], y, base), (x, y[1:], base), (x, y, base[1:])):
+        with pytest.raises(ValueError, match="give one of each for every picture"):
+            noticed_faults(Sees(), *wrong)
+    with pytest.raises(ValueError, match="All pictures are of class 1;"):
+        noticed_faults(Sees(), x[120:200], y[120:200], base[120:200])
+    with pytest.raises(ValueError, match="dealings is 1; give 2 or more"):
+        noticed_faults(Sees(), x, y, base, dealings=1)
+
+
+def test_blur_is_the_mean_of_nine_pixels():
+    x = torch.zeros(1, 2, 4, 4)
+    x[0, 0, 0, 0], x[0, 1, 2, 1] = 0.9, 0.9
+    expected = torch.zeros(1, 2, 4, 4)
+    # Beyond the edge, the nearest pixel is repeated.
+    expected[0, 0, :2, :2] = torch.tensor([[0.4, 0.2], [0.2, 0.1]])
+    expected[0, 1, 1:, :3] = 0.1
+    torch.testing.assert_close(_blurred(x), expected)
+
+
+def test_noise_has_a_deviation_of_a_tenth():
+    grey = torch.full((4, 3, 64, 64), 0.5)
+    added = _noisy(grey) - grey
+    assert added.mean().item() == pytest.approx(0, abs=0.002)
+    assert added.std().item() == pytest.approx(0.1, abs=0.002)
+    alike = torch.corrcoef(added.flatten(0, 1).flatten(1)).abs()
+    assert alike.fill_diagonal_(0).amax() < 0.1  # to each picture and colour its own
+    assert torch.equal(_noisy(grey), grey + added)
+    for edge in (0.0, 1.0):
+        x = _noisy(torch.full((1, 3, 8, 8), edge))
+        assert x.amin() >= 0 and x.amax() <= 1 and x.std() > 0.03
+
+
+def test_rescaling_goes_to_three_quarters_and_back():
+    x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    rescaled = _rescaled(x)
+    for one, image in zip(x.flatten(0, 1), rescaled.flatten(0, 1), strict=True):
+        there = Image.fromarray(one.numpy()).resize((12, 12), Image.Resampling.BILINEAR)
+        back = np.asarray(there.resize((16, 16), Image.Resampling.BILINEAR))
+        np.testing.assert_allclose(image, back, atol=1e-5)
+
+
+def test_shares_by_hand():
+    a, b = torch.tensor([0, 0, 1, 2]), torch.tensor([1, 1])
+    # 1/2, 1/4, 1/4, 0 and 0, 1, 0, 0.
+    assert _shares_apart(a, b, 4) == _shares_apart(b, a, 4) == 0.75
+    assert _shares_apart(a, a.flip(0), 4) == 0
+    assert _shares_apart(a, torch.tensor([3]), 4) == 1
 
 
 def test_pixels_are_read_in_order_or_in_one_other(data):

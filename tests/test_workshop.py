@@ -5,6 +5,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -287,6 +288,26 @@ def test_an_interrupted_judging_can_be_done_later(words, tmp_path, capsys, monke
     assert (folder / "record.json").exists()
     monkeypatch.setattr(kind, "judge", interrupted)
     assert main(["judge", str(folder)]) == 130
+
+
+def test_what_only_a_run_knows_goes_into_its_values(
+    words, tmp_path, capsys, monkeypatch
+):
+    folder, kind = tmp_path / "run", find("cgan_digits")
+    usual = kind.training
+
+    def training(self, network, data):
+        return replace(usual(self, network, data), beside=lambda: {"x": 1})
+
+    monkeypatch.setattr(kind, "training", training)
+    assert main([*words, "--out", str(folder)]) == 0
+    assert f"{'x':<34}{1:>12}" in capsys.readouterr().out.splitlines()
+    record = json.loads((folder / "record.json").read_text())
+    assert record["values"] == read_card("weights", folder=folder)["values"]
+    assert record["values"]["x"] == 1 and record["values"]["samples"] == 4
+    # Another time, nothing but the card knows it.
+    assert main(["judge", str(folder)]) == 0
+    assert f"{'x':<34}{'':>12}{1:>12}" in capsys.readouterr().out.splitlines()
 
 
 def test_labels_need_two_classes(pictures, tmp_path, capsys):

@@ -14,6 +14,8 @@ CASES = {
         # Always the same answer, sure or not: 1.
         ((_SURE[:1].repeat(5, 1),), 1.0),
         ((torch.zeros(6, 4),), 1.0),
+        # A class that no image can have.
+        ((torch.tensor([[0.0, -200.0], [0.0, -300.0]]),), 1.0),
         # Each image is one of two classes, the middle one in both: the entropy of all
         # answers is 1.5 log 2, that of each one log 2.
         (
@@ -27,11 +29,12 @@ CASES = {
         ((1000, 1000, 5), 0.9689841),
         ((100, 0, 3), 0.0),
     ],
-    "extrapolated": [
-        (([100, 200, 400], [0.05, 0.03, 0.02]), 0.01),
-        (([10, 20], [1.0, 1.0]), 1.0),
-        # Not on one line: 1/N = 1, 1/2, 1/4, the best line is 6/7 of 1/N.
-        (([1, 2, 4], [1.0, 0.0, 0.5]), 0.0),
+    "pictures_needed": [
+        # 4 (0.09 + 0.1131) / 0.0009 = 902.7
+        ((0.9, 0.87), 903),
+        ((0.95, 0.98), 299),
+        ((0.2, 0.5), 19),
+        ((0.5, 0.2), 19),
     ],
     "copied_share": [
         # Seen are 0 and 10; the new pictures are 5, 2 and 4 away.

@@ -99,8 +99,14 @@ class BaseBatches:
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Go on after the epoch at which `state` was taken.
 
-        Raises: ValueError if it has another batch size.
+        Raises: ValueError if `state` comes from other batches.
         """
+        ours = self.state_dict()
+        if state.keys() != ours.keys():
+            raise ValueError(
+                f"The state holds {sorted(state)}, not {sorted(ours)}: "
+                "it was not made by BaseBatches.state_dict()."
+            )
         if state["batch_size"] != self.batch_size:
             raise ValueError(
                 f"The state has batch_size {state['batch_size']}, these batches have "
