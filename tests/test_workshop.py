@@ -153,7 +153,7 @@ def test_sheets_are_drawn_from_runs_and_from_shipped_weights(run, tmp_path, caps
         (["sample", "judge", "--seed", "-1"], "draws nothing"),
         (["resume", "nowhere"], "nowhere holds no run"),
         (["keep", "nowhere"], "nowhere holds no run"),
-        (["sample", "juge"], "did you mean judge?"),
+        (["sample", "juge"], "did you mean judge or judge_emoji?"),
     ],
 )
 def test_a_slip_is_answered_with_what_was_meant(
