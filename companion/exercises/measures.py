@@ -35,6 +35,7 @@ CASES = {
         ((0.95, 0.98), 299),
         ((0.2, 0.5), 19),
         ((0.5, 0.2), 19),
+        ((1.0, 0.0), 1),
     ],
     "copied_share": [
         # Seen are 0 and 10; the new pictures are 5, 2 and 4 away.
