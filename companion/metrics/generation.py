@@ -112,7 +112,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
 
 
 def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[float, float]:
-    """Density and coverage: precision and recall that one stray image cannot raise.
+    """Density and coverage: precision and recall that stray images raise less.
 
     Around each real image lies a ball that reaches to its k-th nearest real neighbour.
     Density is the number of balls that a fake lies in, on average, divided by k; it

@@ -103,13 +103,13 @@ def noticed_faults(
             f"There are {len(x)} pictures, {len(y)} classes and {len(base)} bases; "
             "give one of each for every picture."
         )
-    if len(y.unique()) < 2:
+    classes = y.unique()
+    if len(classes) < 2:
         raise ValueError(f"All pictures are of class {y[0]}; give two classes or more.")
     if dealings < 2:
         raise ValueError(f"dealings is {dealings}; give 2 or more, for a deviation.")
     faults = {"blur": _blurred, "noise": _noisy, "rescaling": _rescaled}
     real, *faulty = (_seen(judge, z) for z in (x, *(f(x) for f in faults.values())))
-    classes = y.unique()
     num_classes = judge.num_classes
     measures = {
         "distance": lambda a, b: kernel_distance(a[0], b[0]),
