@@ -16,16 +16,10 @@ from torchvision.models import squeezenet1_1
 
 import companion.records
 from companion.data import EmojiSplit, ImageData, digits, emoji
-from companion.metrics import confusion_matrix
 from companion.models.judge import Judge
 from companion.models.style import SQUEEZENET
 from companion.pretrained import GIVEN, build, pretrained, write_pretrained
-from companion.recipes.judge_emoji import (
-    DIVISIONS,
-    BaseBatches,
-    confusion_by_base,
-    f1_of_all,
-)
+from companion.recipes.judge_emoji import DIVISIONS, BaseBatches, f1_of_all
 from companion.trainers import ClassifierTrainer, fit
 from companion.workshop.commands import main
 from companion.workshop.folder import RunFolder
@@ -285,7 +279,7 @@ def test_side_by_side_is_one_after_the_other(small_emoji):
     tests = [part.test for part in parts]
     values = training.beside()
     assert values == f1_of_all(kept, tests)
-    assert values != f1_of_all(kept, [part.validation for part in parts])
+    assert values != f1_of_all(kept, [part.train for part in parts])
     assert values != f1_of_all(trainer.networks, tests)
 
 
@@ -344,19 +338,6 @@ def test_of_each_base_one_picture_is_shown_an_epoch():
     for foreign in (state, {}, again.state_dict() | {"num_images": 8}):
         with pytest.raises(ValueError, match=r"not made by BaseBatches\.state_dict"):
             other.load_state_dict(foreign)
-
-
-def test_each_base_counts_one_in_the_confusion():
-    y = torch.tensor([0, 0, 0, 0, 1, 1, 1])
-    y_hat = torch.tensor([0, 0, 1, 1, 1, 1, 0])
-    # a: half right; b: wrong; c: right; d: two thirds.
-    base = ["a", "a", "a", "b", "c", "c", "c"]
-    table = confusion_by_base(y, y_hat, base, 3)
-    expected = torch.tensor([[2 / 3, 4 / 3, 0], [1 / 3, 2 / 3, 0], [0, 0, 0]])
-    torch.testing.assert_close(table, expected.double())
-    assert table.sum() == pytest.approx(3)  # the bases
-    alone = confusion_by_base(y, y_hat, list("abcdefg"), 3)
-    assert torch.equal(alone, confusion_matrix(y, y_hat, 3).double())
 
 
 def test_f1_of_several_judges_by_hand():

@@ -1,7 +1,6 @@
 """OpenMoji's colour pictures in ten classes, with skin tones and words."""
 
 import csv
-from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -26,7 +25,7 @@ CLASSES = (
     "flags",
 )
 SKIN_TONES = ("none", "light", "medium-light", "medium", "medium-dark", "dark")
-SHARES = (0.8, 0.9)  # where validation and test begin
+HELD_OUT = 15  # bases of a class in validation, and in test; at most a quarter of it
 CREDIT = "OpenMoji, CC BY-SA 4.0"
 
 
@@ -76,11 +75,12 @@ class EmojiData(ImageData):
 def emoji(size: int = 32, division: int = 0) -> EmojiData:
     """Colour pictures on white, drawn from OpenMoji's font, in ten classes.
 
-    About 80, 10 and 10 per cent for training, validation and test. All variants of
-    one picture (skin tone, gender, direction) are in the same split, and of pictures
+    The variants of one drawing (skin tone, gender, direction) share a base and are in
+    the same split. Of each class 15 bases are for validation and 15 for test, of a
+    small class a quarter of its bases each; the others are for training. Of pictures
     that are identical at this size only the first is kept. Any leading part of a
-    split holds the classes in fair shares. `division` is the seed by which the
-    pictures are divided: with others than 0 a result can be had several times.
+    split holds the classes in fair shares. `division` is the seed by which the bases
+    are divided: with others than 0 a result can be had several times.
 
     Shapes: x (N, 3, size, size).
     Raises: ValueError for a size below 8, a division outside 0..2**32-1, or if the
@@ -137,17 +137,15 @@ def _pictures(size: int) -> np.ndarray:
 def _parts(bases: tuple[str, ...], labels: np.ndarray, seed: int) -> np.ndarray:
     """0, 1 or 2 (training, validation, test) for each picture: the same for a base.
 
-    Bases have 1 to 100 pictures, so the shares count pictures, class by class.
+    A base has 1 to 108 pictures, which are right or wrong together: what a split can
+    tell depends on its number of bases, so these are what is counted.
     """
     label_of = dict(zip(bases, labels, strict=True))
-    size_of = Counter(bases)
     names = np.array(sorted(label_of))
     names = names[np.random.RandomState(seed).permutation(len(names))]
-    part_of = {}
+    part_of = dict.fromkeys(label_of, 0)
     for label in np.unique(labels):
         members = [name for name in names if label_of[name] == label]
-        sizes = np.array([size_of[name] for name in members])
-        middle = (sizes.cumsum() - sizes / 2) / sizes.sum()
-        numbers = np.searchsorted(SHARES, middle)
-        part_of.update(zip(members, numbers, strict=True))
+        n = min(len(members) // 4, HELD_OUT)
+        part_of |= dict.fromkeys(members[:n], 1) | dict.fromkeys(members[n : 2 * n], 2)
     return np.array([part_of[base] for base in bases])

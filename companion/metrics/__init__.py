@@ -15,6 +15,7 @@ from companion.metrics.generation import (
     precision_recall,
     relative_frechet_distance,
 )
+from companion.metrics.groups import confusion_by_group, mean_by_group
 from companion.metrics.report import (
     MIN_IMAGES,
     JudgeReport,
@@ -28,12 +29,14 @@ __all__ = [
     "accuracy",
     "class_coverage",
     "confident_share",
+    "confusion_by_group",
     "confusion_matrix",
     "density_coverage",
     "f1_scores",
     "frechet_distance",
     "judge_report",
     "kernel_distance",
+    "mean_by_group",
     "precision_recall",
     "predict",
     "random_mixtures",
