@@ -32,10 +32,10 @@ from companion.workshop.judging import (
     halves,
     noticed_faults,
 )
-from companion.workshop.paint import paint
 from companion.workshop.recipe import (
-    Painting,
+    Found,
     Recipe,
+    Study,
     as_dict,
     find,
     from_dict,
@@ -43,6 +43,7 @@ from companion.workshop.recipe import (
     settings,
 )
 from companion.workshop.sheet import save_sheet
+from companion.workshop.study import carry_out
 
 TRAINED = [name for name in names() if issubclass(find(name), Recipe)]
 # What there is of these settings makes a recipe small.
@@ -563,7 +564,7 @@ def test_variants_differ_in_what_they_are_for(one, other, keys):
     assert differing(*(as_dict(find(name)()) for name in (one, other))) == keys
 
 
-# Those that paint a picture
+# Studies
 
 
 @pytest.fixture
@@ -582,7 +583,7 @@ def words(tmp_path):
     return ["train", "style", *small, "--out", str(tmp_path / "run")]
 
 
-def test_a_painting_leaves_its_picture_and_numbers(
+def test_a_study_leaves_its_picture_and_numbers(
     home, words, tmp_path, capsys, monkeypatch
 ):
     assert main(words) == 0
@@ -605,7 +606,7 @@ def test_a_painting_leaves_its_picture_and_numbers(
         said = capsys.readouterr().err
         assert "no network" in said and "Traceback" not in said
     assert main([*words, "--dry-run"]) == 1
-    assert "in one go and trains no network" in capsys.readouterr().err
+    assert "made in one go, and keeps no network" in capsys.readouterr().err
 
     assert main(["keep", str(run)]) == 1
     assert "write a recipe of their own" in capsys.readouterr().err
@@ -618,22 +619,39 @@ def test_a_painting_leaves_its_picture_and_numbers(
     assert {p.name for p in target.parent.iterdir()} == {"style.jpg", "style.json"}
 
 
-def test_a_painting_without_weights_leaves_the_folder_free(
-    home, words, tmp_path, capsys
-):
+def test_a_study_without_weights_leaves_the_folder_free(home, words, tmp_path, capsys):
     home.unlink()
     assert main(words) == 1
     assert f"{home}; put torchvision's" in capsys.readouterr().err
     assert not (tmp_path / "run/settings.json").exists()
 
 
-def test_an_interrupted_painting_leaves_the_folder_free(tmp_path, capsys):
-    class Interrupted(Painting):
+def test_an_interrupted_study_leaves_the_folder_free(tmp_path, capsys):
+    class Interrupted(Study):
         source = "nothing"
 
-        def paint(self, device):
+        def find_out(self, device):
             raise KeyboardInterrupt
 
-    assert not paint("style", Interrupted(), RunFolder(tmp_path))
+    assert not carry_out("style", Interrupted(), RunFolder(tmp_path))
     assert "Nothing is kept" in capsys.readouterr().out
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_study_without_a_picture_leaves_its_numbers(tmp_path):
+    class Numbers(Study):
+        source = "nothing"
+
+        def find_out(self, device):
+            return Found({"answer": [1, 2]}, steps=3, seconds=4.0)
+
+    folder = RunFolder(tmp_path)
+    assert carry_out("style", Numbers(), folder)
+    record = json.loads(folder.record.read_text())
+    assert record["values"] == {"answer": [1, 2]} and record["steps"] == 3
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "record.json",
+        "settings.json",
+    }
+    with pytest.raises(ValueError, match="holds a study, which keeps no network"):
+        folder.network()

@@ -27,7 +27,7 @@ from companion.models.style import (
 from companion.pictures import gradient_map, truchet
 from companion.trainers import fit
 from companion.trainers.style import StyleTrainer, lbfgs, synthesize
-from companion.workshop.recipe import Painted, Painting, setting
+from companion.workshop.recipe import Found, Study, setting
 
 # The mean loss of each network has its own scale; both weights were chosen by eye.
 CONTENT_WEIGHT = {"random filters": 0.03, "SqueezeNet": 0.003}
@@ -37,7 +37,7 @@ Network = Callable[[Tensor], Sequence[Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Style(Painting):
+class Style(Study):
     source = (
         "scikit-learn's sample photographs; cat face by OpenMoji, CC BY-SA 4.0; "
         "SqueezeNet 1.1 trained on ImageNet"
@@ -48,7 +48,7 @@ class Style(Painting):
     transfer_steps: int = setting(100, "steps of a picture with content")
     tv_weight: float = setting(0.002, "weight of the total variation", least=0)
 
-    def paint(self, device: torch.device) -> Painted:
+    def find_out(self, device: torch.device) -> Found:
         """A row for each style: the style, then three pictures by each network."""
         weights = Path(torch.hub.get_dir()) / "checkpoints" / SQUEEZENET
         if not weights.is_file():
@@ -92,7 +92,7 @@ class Style(Painting):
         }
         steps = self.texture_steps * len(self.sizes) + 2 * self.transfer_steps
         picture = torch.cat(list(rows.values()), dim=2)
-        return Painted(picture, values, steps, sum(seconds.values()))
+        return Found(values, steps, sum(seconds.values()), picture)
 
     def _transfer(
         self, style: Tensor, content: Tensor, network: Network, content_weight: float

@@ -28,8 +28,8 @@ OWN = {"log.txt", "running.lock"}  # what may be there before a run begins
 class RunFolder:
     """settings.json, history.csv, curve.png, sheet.png, weights, checkpoint, log.txt.
 
-    With the end of the run comes record.json. A painting leaves picture.jpg, but no
-    history, curve, sheet, weights or checkpoint.
+    With the end of the run comes record.json. A study leaves no history, curve, sheet,
+    weights or checkpoint, but perhaps picture.jpg.
     Every file is written whole or not at all.
     """
 
@@ -107,8 +107,8 @@ class RunFolder:
         """
         if not (self.path / f"{WEIGHTS}.json").exists():
             self.settings()
-            if self.picture.exists():
-                raise ValueError(f"{self.picture} was painted; no network was trained.")
+            if self.record.exists():
+                raise ValueError(f"{self.path} holds a study, which keeps no network.")
             raise ValueError(
                 f"{self.path} has no weights yet: they come at an epoch's end, at most "
                 f"once a minute. If no run is at work there: `{self.again()}`."

@@ -9,11 +9,11 @@ import companion.records
 from companion.runtime import save_file
 from companion.workshop.folder import WEIGHTS, RunFolder
 from companion.workshop.options import command
-from companion.workshop.recipe import Painting, find
+from companion.workshop.recipe import Study, find
 
 
 def keep(folder: RunFolder) -> list[Path]:
-    """Copy the record, a painting's picture and, if they ship, weights and card.
+    """Copy the record, a study's picture and, if they ship, weights and card.
 
     They get the name of the recipe. Returns the files written.
 
@@ -52,7 +52,7 @@ def keep(folder: RunFolder) -> list[Path]:
                 f"Card and record in {folder.path} have other values; train anew."
             )
     copies = {folder.record: _beside(companion.records, f"{name}.json")}
-    if issubclass(recipe, Painting):
+    if issubclass(recipe, Study) and folder.picture.exists():
         copies[folder.picture] = _beside(companion.records, f"{name}.jpg")
     elif recipe.ships:
         for suffix in ("safetensors", "json"):

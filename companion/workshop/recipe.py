@@ -44,7 +44,7 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class AnyRecipe:
-    """The settings of a result: of a trained network, or of a picture.
+    """The settings of a result: of a trained network, or of a study.
 
     Raises: ValueError naming a setting of another type or out of its range.
     """
@@ -84,22 +84,26 @@ class Recipe(AnyRecipe):
 
 
 @dataclass
-class Painted:
-    """A picture, (1, C, H, W) in [0, 1], and what is recorded of it."""
+class Found:
+    """What a study found: the values to record, perhaps a picture.
 
-    picture: Tensor
+    The steps are those of all optimisers together; the picture is (1, C, H, W) in
+    [0, 1].
+    """
+
     values: dict[str, Any]
     steps: int
     seconds: float
+    picture: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Painting(AnyRecipe):
-    """The settings of a picture that is made without training a network."""
+class Study(AnyRecipe):
+    """The settings of a comparison or of a picture: no network is kept."""
 
     source: ClassVar[str]  # what it is made from
 
-    def paint(self, device: torch.device) -> Painted:
+    def find_out(self, device: torch.device) -> Found:
         """The whole work.
 
         Raises: KeyboardInterrupt, if it is interrupted, for nothing is kept then.
@@ -135,7 +139,7 @@ def find(name: str, *, trains: bool = False) -> type[AnyRecipe]:
         raise ValueError(f"{module.__file__} holds {len(found)} recipes; write one.")
     if trains and not issubclass(found[0], Recipe):
         raise ValueError(
-            f"The recipe {name} paints a picture in one go and trains no network: only "
+            f"The recipe {name} is a study, made in one go, and keeps no network: only "
             f"`python -m companion train {name}` and `keep` are for it."
         )
     return found[0]

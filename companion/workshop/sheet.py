@@ -1,4 +1,4 @@
-"""Pictures as files: a sheet of samples, a painting."""
+"""Pictures as files: a sheet of samples, a study."""
 
 from pathlib import Path
 

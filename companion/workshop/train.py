@@ -19,16 +19,16 @@ from companion.workshop.data import digest, load_data
 from companion.workshop.folder import RunFolder
 from companion.workshop.log import Progress, duration, logged
 from companion.workshop.options import command
-from companion.workshop.paint import paint
 from companion.workshop.recipe import (
     AnyRecipe,
-    Painting,
     Recipe,
+    Study,
     Training,
     as_dict,
     find,
     from_dict,
 )
+from companion.workshop.study import carry_out
 
 LOOK_SECONDS = 60  # between two sheets
 
@@ -71,7 +71,7 @@ def train(name: str, recipe: AnyRecipe, folder: RunFolder) -> bool:
 
     Raises: ValueError if the folder is in use; else as `fit` and the recipe's parts.
     """
-    begin = _paint if isinstance(recipe, Painting) else _begin
+    begin = _study if isinstance(recipe, Study) else _begin
     return _alone(folder, lambda own, processes: begin(name, recipe, own, processes))
 
 
@@ -115,12 +115,12 @@ def _alone(
         return work(folder, processes)
 
 
-def _paint(
-    name: str, recipe: Painting, folder: RunFolder, processes: Processes | None
+def _study(
+    name: str, recipe: Study, folder: RunFolder, processes: Processes | None
 ) -> bool:
     if processes is not None:
-        raise ValueError(f"{name} is painted by one process; run it without torchrun.")
-    return paint(name, recipe, folder)
+        raise ValueError(f"{name} is made by one process; run it without torchrun.")
+    return carry_out(name, recipe, folder)
 
 
 def _begin(

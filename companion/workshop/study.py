@@ -1,18 +1,18 @@
-"""A run that trains no network: from a recipe to a folder with its picture."""
+"""A run without a network to keep: from a recipe to a folder with its numbers."""
 
 from companion.records import origin, write_record
 from companion.runtime import setup
 from companion.workshop.folder import RunFolder
 from companion.workshop.log import duration
 from companion.workshop.options import command
-from companion.workshop.recipe import Painting, as_dict
+from companion.workshop.recipe import Study, as_dict
 from companion.workshop.sheet import save_jpeg
 
 
-def paint(name: str, recipe: Painting, folder: RunFolder) -> bool:
-    """Settings, the picture, a record; False if it was interrupted.
+def carry_out(name: str, recipe: Study, folder: RunFolder) -> bool:
+    """Settings, a record, the picture if there is one; False if it was interrupted.
 
-    Raises: ValueError if the folder is in use; else as `recipe.paint`.
+    Raises: ValueError if the folder is in use; else as `recipe.find_out`.
     """
     device = setup(recipe.seed)
     made = origin(command(name, recipe), device)
@@ -28,23 +28,24 @@ def paint(name: str, recipe: Painting, folder: RunFolder) -> bool:
         }
     )
     try:
-        painted = recipe.paint(device)
+        found = recipe.find_out(device)
     except KeyboardInterrupt:
         folder.forget()
-        print("Nothing is kept: a picture is painted in one go.")
+        print("Nothing is kept: a study is made in one go.")
         return False
     except Exception:
         folder.forget()
         raise
-    save_jpeg(folder.picture, painted.picture)
+    if found.picture is not None:
+        save_jpeg(folder.picture, found.picture)
     write_record(
         "record",
-        painted.values,
+        found.values,
         origin=made,
         data=recipe.source,
-        steps=painted.steps,
-        seconds=painted.seconds,
+        steps=found.steps,
+        seconds=found.seconds,
         folder=folder.path,
     )
-    print(f"Done in {duration(painted.seconds)}: {folder.path} holds the picture.")
+    print(f"Done in {duration(found.seconds)}: {folder.path} holds what was found.")
     return True
