@@ -82,6 +82,17 @@ def test_what_diverges_is_kept_as_nothing(train):
     assert case["train_loss"] == case["test_accuracy"] == [None, None]
 
 
+def test_what_the_last_step_ruins_is_kept_as_nothing(train, monkeypatch):
+    def ruin(self, network, *_):
+        torch.nn.init.constant_(network.output.bias, math.nan)
+
+    monkeypatch.setattr(Depth, "train", ruin)
+    case = TINY._case(train, train, kind(), lr=0.01, times=1)
+    assert case["train_loss"] == case["test_accuracy"] == [None, None]
+    with pytest.raises(FloatingPointError, match="No learning rate of"):
+        TINY._rate(train, kind())
+
+
 def test_without_a_usable_rate_the_study_ends(train, monkeypatch):
     monkeypatch.setattr(companion.recipes.depth, "RATES", (math.inf,))
     with pytest.raises(FloatingPointError, match="No learning rate of"):
