@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from companion.convolution import convolution_matrix
 from companion.models.enlarging import (
     DOUBLINGS,
     Enlarger,
@@ -20,6 +21,27 @@ from companion.recipes.checkerboards import Checkerboards, Enlarging
 
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"), [(3, 1, 0), (3, 2, 1), (4, 2, 1), (5, 3, 0)]
+)
+def test_transposed_convolution_is_the_transposed_matrix(kernel, stride, padding):
+    size = 11
+    weight = torch.randn(2, 3, kernel, kernel, generator=seeded(), dtype=torch.float64)
+    M = convolution_matrix(weight, (size, size), stride=stride, padding=padding)
+    x = torch.randn(1, 3, size, size, generator=seeded(1), dtype=torch.float64)
+    Mx = F.conv2d(x.requires_grad_(), weight, stride=stride, padding=padding)
+    y = torch.randn(Mx.shape, generator=seeded(2), dtype=torch.float64)
+    left = Mx.size(2)
+    missing = size - ((left - 1) * stride + kernel - 2 * padding)
+    out = F.conv_transpose2d(
+        y, weight, stride=stride, padding=padding, output_padding=missing
+    )
+    torch.testing.assert_close((M.T @ y.flatten()).view_as(x), out)
+    torch.testing.assert_close((Mx * y).sum(), (x * out).sum())
+    (gradient,) = torch.autograd.grad((Mx * y).sum(), x)
+    torch.testing.assert_close(gradient, out)
 
 
 @pytest.mark.parametrize("kind", DOUBLINGS)
@@ -116,7 +138,7 @@ def test_the_trainer_learns_eight_pictures():
 
 
 def test_the_study_measures_all_kinds_at_all_steps():
-    study = Checkerboards(steps=(1, 2), seeds=2, batch_size=4)
+    study = Checkerboards(stops=(1, 2), seeds=2, batch_size=4)
     found = study.find_out(torch.device("cpu"))
     assert found.steps == 2 * 2 * len(DOUBLINGS) and found.picture is None
     values = found.values
@@ -131,7 +153,14 @@ def test_the_study_measures_all_kinds_at_all_steps():
             for one, (difference, _) in zip(errors, apart, strict=True):
                 assert one - mean == pytest.approx(difference, abs=1e-6)
         assert runs["weights"] == 2592, kind
-    again = Checkerboards(steps=(1, 2), seeds=1, batch_size=4)
+    again = Checkerboards(stops=(1, 2), seeds=1, batch_size=4)
     once = again.find_out(torch.device("cpu")).values["kinds"]
     for kind, runs in once.items():
         assert runs["board"][0] == values["kinds"][kind]["board"][0], kind
+
+
+def test_stops_that_do_not_rise_are_refused():
+    with pytest.raises(
+        ValueError, match=r"--stops is \(2, 1\); give numbers that rise"
+    ):
+        Checkerboards(stops=(2, 1))

@@ -599,7 +599,8 @@ def test_a_study_leaves_its_picture_and_numbers(
     with Image.open(run / "picture.jpg") as picture:
         rows, columns = (len(record["values"][key]) for key in ("rows", "columns"))
         assert picture.size == (32 * columns, 32 * rows) == (224, 128)
-    assert record["steps"] == 3 and str(tmp_path) not in json.dumps(record)
+    # One of a texture and two of pictures, of four styles by two networks.
+    assert record["steps"] == 3 * 4 * 2 and str(tmp_path) not in json.dumps(record)
 
     for name in ("resume", "sample", "judge"):
         assert main([name, str(run)]) == 1
@@ -638,15 +639,20 @@ def test_an_interrupted_study_leaves_the_folder_free(tmp_path, capsys):
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_study_without_a_picture_leaves_its_numbers(tmp_path):
+def study_of(found):
     class Numbers(Study):
         source = "nothing"
 
         def find_out(self, device):
-            return Found({"answer": [1, 2]}, steps=3, seconds=4.0)
+            return found
 
+    return Numbers()
+
+
+def test_a_study_without_a_picture_leaves_its_numbers(tmp_path):
     folder = RunFolder(tmp_path)
-    assert carry_out("style", Numbers(), folder)
+    found = Found({"answer": [1, 2]}, steps=3, seconds=4.0)
+    assert carry_out("style", study_of(found), folder)
     record = json.loads(folder.record.read_text())
     assert record["values"] == {"answer": [1, 2]} and record["steps"] == 3
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -655,3 +661,18 @@ def test_a_study_without_a_picture_leaves_its_numbers(tmp_path):
     }
     with pytest.raises(ValueError, match="holds a study, which keeps no network"):
         folder.network()
+    with pytest.raises(ValueError, match="holds a run already: delete the folder"):
+        carry_out("style", study_of(found), folder)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Found({"a": {"b": [1.0, math.nan]}}, 3, 4.0), r"values\['a'\]\['b'\]\[1\]"),
+        (Found({"a": 1}, 3, 4.0, torch.zeros(2, 3)), "picture|shape|dimension|axes"),
+    ],
+)
+def test_a_study_that_cannot_be_kept_leaves_the_folder_free(found, said, tmp_path):
+    with pytest.raises((ValueError, RuntimeError), match=said):
+        carry_out("style", study_of(found), RunFolder(tmp_path))
+    assert not [*tmp_path.iterdir()]

@@ -99,6 +99,9 @@ def test_multiplications_by_hand():
     before = {name: value.clone() for name, value in net.state_dict().items()}
     assert multiplications(net, torch.rand(5, 3, 8, 8)) == count
     assert net.training  # and nothing has changed
+    net.stem.eval()  # a part that is to stay as it is
+    multiplications(net, torch.rand(5, 3, 8, 8))
+    assert net.training and not net.stem.training
     for name, value in net.state_dict().items():
         assert torch.equal(before[name], value)
     assert not any(layer._forward_hooks for layer in net.modules())

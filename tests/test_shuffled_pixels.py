@@ -7,15 +7,17 @@ import torch
 from torch import nn
 
 from companion.data import ImageData, digits
+from companion.diagrams import small_cnn_diagram
+from companion.diagrams.canvas import shape
+from companion.models.residual import multiplications
 from companion.recipes.shuffled_pixels import (
     ShuffledPixels,
-    multiplications,
     networks,
     parameters,
     shuffled,
 )
 
-CPU = torch.device("cpu")
+CPU, BLANK = torch.device("cpu"), torch.zeros(1, 1, 28, 28)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_the_two_mlps_match_the_cnn_in_one_cost_each():
     cnn = made["CNN"]
     for name, cost in (
         ("MLP, equal parameters", parameters),
-        ("MLP, equal work", multiplications),
+        ("MLP, equal work", lambda net: multiplications(net, BLANK)),
     ):
         # A unit more would be more than the CNN has.
         assert cost(made[name]) <= cost(cnn) < cost(made[name]) + 28 * 28 + 10 + 1
@@ -85,8 +87,22 @@ def test_multiplications_are_counted_as_by_hand():
     places = (28 * 28, 14 * 14, 7 * 7)
     kernels = (8 * 9, 16 * 8 * 9, 32 * 16 * 9)
     by_hand = sum(a * b for a, b in zip(places, kernels, strict=True)) + 288 * 10
-    assert multiplications(made["CNN"]) == by_hand
-    assert multiplications(made["linear"]) == 7840 == parameters(made["linear"]) - 10
+    assert multiplications(made["CNN"], BLANK) == by_hand
+    assert (
+        multiplications(made["linear"], BLANK)
+        == 7840
+        == parameters(made["linear"]) - 10
+    )
+
+
+def test_the_schematic_shows_the_shapes_of_the_cnn():
+    labels = " ".join(arrow.label for arrow in small_cnn_diagram().arrows)
+    x = torch.zeros(2, 1, 28, 28)
+    assert shape("B", *x.shape[1:]) in labels
+    for layer in networks()["CNN"]():
+        x = layer(x)
+        if isinstance(layer, nn.ReLU | nn.Linear):
+            assert shape("B", *x.shape[1:]) in labels
 
 
 def test_only_the_cnn_minds_the_order_of_the_pixels(data):

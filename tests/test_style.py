@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional as F
 from torchvision.models import squeezenet1_1
 
-from companion.convolution import convolution_matrix
 from companion.losses.style import (
     content_loss,
     gram_matrix,
@@ -145,30 +144,6 @@ def test_range_penalty_counts_only_what_is_outside():
 def test_equations_refuse_what_does_not_fit(equation, arguments, words):
     with pytest.raises(ValueError, match=words):
         equation(*arguments)
-
-
-# Transposed convolution, as the chapter derives it
-
-
-@pytest.mark.parametrize(
-    ("kernel", "stride", "padding"), [(3, 1, 0), (3, 2, 1), (4, 2, 1), (5, 3, 0)]
-)
-def test_transposed_convolution_is_the_transposed_matrix(kernel, stride, padding):
-    size = 11
-    weight = torch.randn(2, 3, kernel, kernel, generator=seeded(), dtype=torch.float64)
-    A = convolution_matrix(weight, (size, size), stride=stride, padding=padding)
-    x = torch.randn(1, 3, size, size, generator=seeded(1), dtype=torch.float64)
-    Ax = F.conv2d(x.requires_grad_(), weight, stride=stride, padding=padding)
-    y = torch.randn(Ax.shape, generator=seeded(2), dtype=torch.float64)
-    left = Ax.size(2)
-    missing = size - ((left - 1) * stride + kernel - 2 * padding)
-    out = F.conv_transpose2d(
-        y, weight, stride=stride, padding=padding, output_padding=missing
-    )
-    torch.testing.assert_close((A.T @ y.flatten()).view_as(x), out)
-    torch.testing.assert_close((Ax * y).sum(), (x * out).sum())
-    (gradient,) = torch.autograd.grad((Ax * y).sum(), x)
-    torch.testing.assert_close(gradient, out)
 
 
 # Colours and networks

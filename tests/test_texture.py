@@ -93,6 +93,10 @@ def test_sorted_differences_are_wasserstein_distances():
             lambda: texture_loss([maps()], [torch.zeros(1, 4)], means),
             "Layer 0.*same network",
         ),
+        (
+            lambda: texture_loss([maps()], [torch.zeros(5, 3)], means),
+            "Layer 0 has 2 images and 5 targets",
+        ),
         (lambda: sorted_difference(maps(), maps(0, 2, 3, 4, 4)), "same .B, C, H, W."),
     ],
 )
@@ -150,6 +154,12 @@ def test_growing_refuses_bad_sizes(sizes):
         grow_texture(TEXTURES["tiles"](64, 0), small_network, means, sizes=sizes)
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 64, 20), (2, 3, 64, 64), (3, 64, 64)])
+def test_growing_refuses_what_is_not_one_square(shape):
+    with pytest.raises(ValueError, match="give one square"):
+        grow_texture(torch.rand(shape), small_network, means, sizes=(16, 20))
+
+
 # The study
 
 
@@ -160,6 +170,13 @@ def test_other_pieces_are_others_and_nearer_than_noise(name):
     assert distances(given, given) == [0, 0]
     near, far = distances(other, given), distances(noise_like(given, 0), given)
     assert near[0] < far[0] and near[1] < far[1]
+
+
+def test_settings_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="--size is 70; give a multiple of 16"):
+        Textures(size=70)
+    with pytest.raises(ValueError, match=r"--evaluations is \(4, 2\)"):
+        Textures(evaluations=(4, 2))
 
 
 def test_the_study_compares_and_races():

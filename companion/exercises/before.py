@@ -1,5 +1,7 @@
 """Hidden cases of the self-test in "Before you begin"; results worked out by hand."""
 
+import math
+
 import torch
 
 _PAIR = torch.tensor(
@@ -9,6 +11,11 @@ _PAIR = torch.tensor(
     ]
 )  # (B=2, C=2, H=2, W=2)
 _WIDE = torch.tensor([[[[1.0, 2.0, 3.0]]], [[[4.0, 5.0, 6.0]]]])  # (2, 1, 1, 3)
+
+
+def _row(*numbers: float) -> torch.Tensor:
+    return torch.tensor(numbers)
+
 
 CASES = {
     "channel_means": [
@@ -31,6 +38,8 @@ CASES = {
         ((0.0,), 0.5),
         ((1.0,), 0.7310586),
         ((-2.0,), 0.1192029),
+        ((800.0,), 1.0),  # e^800 is too large for a float
+        ((-800.0,), 0.0),
     ],
     "descend": [
         ((0.0, 0.5, 1), 3.0),
@@ -38,15 +47,42 @@ CASES = {
         ((5.0, 0.1, 3), 4.024),
         ((7.0, 0.1, 0), 7.0),
     ],
-    "variance_of": [
-        ((torch.tensor([0.0, 1.0]), torch.tensor([0.5, 0.5])), 0.25),
-        ((torch.tensor([2.0, 2.0, 2.0]), torch.tensor([0.2, 0.3, 0.5])), 0.0),
-        ((torch.tensor([-1.0, 0.0, 3.0]), torch.tensor([0.5, 0.25, 0.25])), 2.6875),
+    "main_axis": [  # the variance, then the direction
+        ((torch.tensor([[-1.0, -1.0], [1.0, 1.0]]),), _row(2.0, 0.5**0.5, 0.5**0.5)),
+        (
+            (torch.tensor([[3.0, 0.0], [7.0, -2.0]]),),  # the mean is not zero
+            _row(5.0, 0.8944272, -0.4472136),
+        ),
+        (
+            (torch.tensor([[0.0, 4.0], [0.0, -4.0], [1.0, 0.0], [-1.0, 0.0]]),),
+            _row(8.0, 0.0, 1.0),
+        ),
+        (
+            (torch.tensor([[0.0, 0, 3], [0, 0, -3], [0, 1, 0], [0, -1, 0]]),),
+            _row(4.5, 0.0, 0.0, 1.0),
+        ),
     ],
-    "laplace_log_density": [
-        ((0.0, 0.0, 0.5), 0.0),
-        ((1.0, 0.0, 1.0), -1.6931472),
-        ((-1.0, 2.0, 1.5), -3.0986123),
+    "two_layers": [
+        (
+            (
+                torch.tensor([[1.0, 2.0]]),
+                torch.tensor([[1.0, 0.0], [0.0, -1.0], [1.0, 1.0]]),
+                torch.tensor([0.0, 0.0, -1.0]),
+                torch.tensor([[1.0, 5.0, 2.0]]),
+                torch.tensor([0.5]),
+            ),
+            torch.tensor([[5.5]]),
+        ),
+        (
+            (
+                torch.tensor([[1.0, 2.0], [-1.0, 0.0]]),
+                torch.tensor([[1.0, 0.0], [0.0, -1.0], [1.0, 1.0]]),
+                torch.tensor([0.0, 0.0, -1.0]),
+                torch.tensor([[1.0, 5.0, 2.0], [0.0, 1.0, -1.0]]),
+                torch.tensor([0.5, 0.0]),
+            ),
+            torch.tensor([[5.5, -2.0], [0.5, 0.0]]),
+        ),
     ],
     "posterior": [
         (
@@ -74,5 +110,11 @@ CASES = {
             ),
             -0.6570081,
         ),
+        (  # a border that is never white: 0 log 0 counts 0
+            (torch.tensor([[0.0, 1.0]]), torch.tensor([[0.0, 0.5]])),
+            -0.6931472,
+        ),
+        ((torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.25]])), -0.2876821),
+        ((torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 0.5]])), -math.inf),
     ],
 }

@@ -4,25 +4,21 @@ import math
 
 import torch
 
-_HALF_PI = math.pi / 2
 _F64 = torch.float64  # log-likelihoods near -5,000 need its digits
 
+
+def _wave(size: int, f: int, g: int, phase: float) -> torch.Tensor:
+    """One wave, as in equation 1 of the chapter; (size, size)."""
+    turn = (f * torch.arange(size)[:, None] + g * torch.arange(size)) / size
+    return 0.5 + 0.5 * torch.sin(2 * math.pi * turn + phase)
+
+
 CASES = {
-    "wave": [
-        ((2, 0, 0, 0.0), torch.full((2, 2), 0.5)),
-        ((2, 0, 1, _HALF_PI), torch.tensor([[1.0, 0.0], [1.0, 0.0]])),
-        ((2, 1, 0, _HALF_PI), torch.tensor([[1.0, 1.0], [0.0, 0.0]])),
-        (
-            (4, 1, 1, 0.0),
-            torch.tensor(
-                [
-                    [0.5, 1.0, 0.5, 0.0],
-                    [1.0, 0.5, 0.0, 0.5],
-                    [0.5, 0.0, 0.5, 1.0],
-                    [0.0, 0.5, 1.0, 0.5],
-                ]
-            ),
-        ),
+    "find_wave": [
+        ((_wave(8, 2, 3, 0.4),), torch.tensor([2, 3])),
+        ((_wave(8, 0, 1, 1.9),), torch.tensor([0, 1])),
+        ((_wave(10, 4, 0, -0.7),), torch.tensor([4, 0])),
+        ((_wave(12, 5, 5, 0.0),), torch.tensor([5, 5])),
     ],
     "best_bell": [
         ((torch.tensor([1.0, 3.0]),), torch.tensor([2.0, 1.0])),

@@ -1,46 +1,43 @@
-"""Hidden cases of the chapter on seeing and drawing; results worked out by hand."""
+"""Hidden cases of the chapter on looking into a CNN; results worked out by hand."""
 
 import torch
 
-_ONES = torch.ones(2, 2)
-_CORNER = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+_WEIGHT = torch.tensor(
+    [[1.0, -2.0, 0.0, 4.0], [3.0, 0.5, -6.0, 0.25]]
+)  # two classes, four pixels
+_W, _X = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 0.5])
+_G = torch.tensor([[3.0, -4.0], [0.0, 0.0]])
 
 CASES = {
-    "transposed_size": [
-        ((4, 4, 2, 1), 8),
-        ((1, 4, 1, 0), 4),
-        ((7, 3, 2, 0), 15),
-        ((8, 5, 3, 1), 24),
-        ((5, 3, 1, 1), 5),
+    "linear_saliency": [
+        ((_WEIGHT, 0, (1, 2, 2)), torch.tensor([[1.0, 2.0], [0.0, 4.0]])),
+        ((_WEIGHT, 1, (1, 1, 4)), torch.tensor([[3.0, 0.5, 6.0, 0.25]])),
+        # Two channels of two pixels: the larger counts.
+        ((_WEIGHT, 0, (2, 1, 2)), torch.tensor([[1.0, 4.0]])),
+        ((_WEIGHT, 1, (2, 2, 1)), torch.tensor([[6.0], [0.5]])),
     ],
-    "stamps": [
-        ((1, 3, 2), [1, 1, 1]),
-        ((3, 3, 2), [1, 1, 2, 1, 2, 1, 1]),
-        ((3, 4, 2), [1, 1, 2, 2, 2, 2, 1, 1]),
-        ((2, 2, 3), [1, 1, 0, 1, 1]),
-        ((4, 2, 1), [1, 2, 2, 2, 1]),
+    "occluded_pixel": [
+        ((_W, _X, 0.0), torch.tensor([1.0, -0.5])),
+        ((_W, _X, 1.0), torch.tensor([-1.0, 0.5])),
+        ((_W, torch.tensor([1.0, 0.0]), 1.0), torch.tensor([0.0, 1.0])),
     ],
-    "stamp": [
-        ((torch.tensor([[2.0]]), _CORNER, 1), 2 * _CORNER),
-        (
-            (_ONES, _ONES, 1),
-            torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]),
-        ),
-        (
-            (torch.tensor([[1.0, -1.0]]), _CORNER, 2),
-            torch.tensor([[1.0, 2.0, -1.0, -2.0], [3.0, 4.0, -3.0, -4.0]]),
-        ),
-        (
-            (torch.tensor([[1.0], [10.0]]), torch.tensor([[1.0, 0.0, 5.0]]), 2),
-            torch.tensor([[1.0, 0.0, 5.0], [0.0, 0.0, 0.0], [10.0, 0.0, 50.0]]),
-        ),
+    "largest_rise": [
+        ((_G, 1.0, "max"), 7.0),
+        ((_G, 1.0, "length"), 5.0),
+        ((_G, 0.5, "max"), 3.5),
+        ((_G, 2.0, "length"), 10.0),
+        ((torch.zeros(3), 1.0, "max"), 0.0),
     ],
-    "map_means": [
-        ((_CORNER[None, None],), torch.tensor([[2.5]])),
-        ((torch.zeros(2, 3, 4, 5),), torch.zeros(2, 3)),
+    "stay_near": [
         (
-            (torch.tensor([0.0, 2.0, -4.0, 4.0]).view(1, 2, 1, 2),),
-            torch.tensor([[1.0, 0.0]]),
+            (torch.tensor([0.5, 0.9, 0.2]), torch.tensor([0.4, 0.4, 0.4]), 0.125),
+            torch.tensor([0.5, 0.525, 0.275]),
         ),
+        # Never outside [0, 1].
+        (
+            (torch.tensor([1.5, -1.0]), torch.tensor([0.9375, 0.0]), 0.25),
+            torch.tensor([1.0, 0.0]),
+        ),
+        ((torch.tensor([0.75]), torch.tensor([0.5]), 0.0), torch.tensor([0.5])),
     ],
 }

@@ -34,22 +34,6 @@ CASES = {
         ((0, 0, 4, 1.0), 1.0),
         ((1, 0, 4, 1.0), 0.5 + 0.25 * math.sqrt(2)),
     ],
-    "macro_f1": [
-        ((torch.tensor([[3, 0], [0, 5]]),), 1.0),
-        # Class 0: 2 * 2 / (4 + 3) = 4/7; class 1: 2 * 3 / (4 + 5) = 2/3.
-        ((torch.tensor([[2, 2], [1, 3]]),), (4 / 7 + 2 / 3) / 2),
-        # Always the first of two classes.
-        ((torch.tensor([[6, 0], [4, 0]]),), 0.375),
-        # The last class is neither there nor predicted.
-        ((torch.tensor([[1, 1, 0], [0, 2, 0], [0, 0, 0]]),), (2 / 3 + 4 / 5) / 2),
-    ],
-    "stop_at": [
-        (([3.0, 2.0, 1.0], 2), 2),
-        (([3.0, 2.0, 2.5, 2.4, 1.0], 2), 1),
-        (([3.0, 2.0, 2.5, 2.4, 1.0], 3), 4),
-        (([1.0, 1.0, 1.0], 5), 0),
-        (([1.0, 2.0, 0.5], 1), 0),
-    ],
     "nesterov": [
         # One step from v = 0: w - lr * (1 + mu) * g.
         (
@@ -66,5 +50,12 @@ CASES = {
             (torch.tensor([0.0]), torch.tensor([[1.0], [2.0], [3.0]]), 0.5, 0.0),
             torch.tensor([-3.0]),
         ),
+    ],
+    "running_mean": [
+        (([], 0.1), 0.0),
+        (([3.0, 8.0], 1.0), 8.0),
+        (([4.0, 2.0], 0.5), 2.0),
+        # Ten equal batches: all but 0.9 to the tenth of the mean.
+        (([1.0] * 10, 0.1), 1 - 0.9**10),
     ],
 }

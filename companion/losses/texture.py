@@ -49,9 +49,10 @@ def texture_loss(
     For each layer the mean over the numbers of the description; summed over layers.
 
     Shapes: features, a list of (B, C, H, W); targets, a list of what `describe` makes
-        of one image each -> (B,).
+        of one image, or of B, each -> (B,).
     Units: >= 0.
-    Raises: ValueError if the lists differ in length, or the descriptions in size.
+    Raises: ValueError if the lists differ in length, or the descriptions in size or
+        number.
     """
     if len(features) != len(targets) or not features:
         raise ValueError(
@@ -61,6 +62,11 @@ def texture_loss(
     terms = []
     for number, (f, target) in enumerate(zip(features, targets, strict=True)):
         ours = describe(f)
+        if len(target) not in (1, len(ours)):
+            raise ValueError(
+                f"Layer {number} has {len(ours)} images and {len(target)} targets; "
+                "give one target for all, or one each."
+            )
         if ours.shape[1:] != target.shape[1:]:
             raise ValueError(
                 f"Layer {number} is described by {tuple(ours.shape[1:])} numbers and "

@@ -31,8 +31,11 @@ def resized(mode: str) -> Doubling:
     """Resizing, "nearest" or "bilinear", followed by a convolution.
 
     Shapes: the layer, (B, a, H, W) -> (B, b, 2 H, 2 W).
+    Raises: ValueError for another mode.
     Source: Odena et al. (2016).
     """
+    if mode not in ("nearest", "bilinear"):
+        raise ValueError(f"mode is {mode!r}; give 'nearest' or 'bilinear'.")
     corners = None if mode == "nearest" else False
     return lambda a, b: nn.Sequential(
         nn.Upsample(scale_factor=2, mode=mode, align_corners=corners),

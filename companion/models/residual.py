@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from companion.runtime import evaluating
+
 
 class ResidualBlock(nn.Module):
     """relu(f(x) + x), where f is convolution, BN, ReLU, convolution, BN.
@@ -131,7 +133,8 @@ class ResNet(nn.Module):
 def multiplications(network: nn.Module, x: Tensor) -> int:
     """Multiplications of all convolutions and linear layers for one image.
 
-    Those of normalisations, some for each number in a map, are not counted.
+    Those of normalisations, some for each number in a map, are not counted, nor those
+    of transposed convolutions.
 
     Shapes: x (B, C, H, W), of which the first image is used.
     """
@@ -143,12 +146,10 @@ def multiplications(network: nn.Module, x: Tensor) -> int:
     kinds = (nn.Conv2d, nn.Linear)
     layers = [layer for layer in network.modules() if isinstance(layer, kinds)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
-    training = network.training
     try:
-        with torch.inference_mode():
-            network.eval()(x[:1])
+        with evaluating(network):
+            network(x[:1])
     finally:
-        network.train(training)
         for hook in hooks:
             hook.remove()
     return sum(counts)

@@ -58,8 +58,7 @@ def match_colors(content: Tensor, style: Tensor) -> Tensor:
 class Canvas(nn.Module):
     """A picture as a trainable parameter, held in the style's whitened colours.
 
-    In these coordinates gradients along all directions of colour have like sizes,
-    and an optimiser needs far fewer steps than on raw pixels.
+    In these coordinates gradients along all directions of colour have like sizes.
 
     Shapes: start, style (B, 3, H, W); canvas() -> as start, not confined to [0, 1].
     Raises: ValueError for other shapes.

@@ -16,17 +16,23 @@ from companion.data import Batches, EmojiData, EmojiSplit, emoji
 from companion.metrics import mean_by_group
 from companion.models.enlarging import DOUBLINGS, Enlarger, bicubic, checkerboard
 from companion.trainers import fit
-from companion.workshop.recipe import Found, Study, setting
+from companion.workshop.recipe import Found, Study, check_rising, setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkerboards(Study):
     source = "OpenMoji, CC BY-SA 4.0"
 
-    steps: tuple[int, ...] = setting((100, 300, 1000, 3000), "when to measure, rising")
+    stops: tuple[int, ...] = setting(
+        (100, 300, 1000, 3000), "steps after which to measure, rising"
+    )
     seeds: int = setting(3, "networks of each kind")
     batch_size: int = setting(32, "pictures a step")
     lr: float = setting(3e-3, "learning rate")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_rising(self, "stops")
 
     def find_out(self, device: torch.device) -> Found:
         started = time.perf_counter()
@@ -40,7 +46,7 @@ class Checkerboards(Study):
             for kind in DOUBLINGS
         }
         values = {
-            "steps": [0, *self.steps],
+            "steps": [0, *self.stops],
             "seeds": [*seeds],
             "test bases": len(set(data.test.base)),
             "bicubic": [round(v, 7) for v in mean_by_group(baseline, data.test.base)],
@@ -52,7 +58,7 @@ class Checkerboards(Study):
                 for kind, runs in kinds.items()
             },
         }
-        steps = self.steps[-1] * self.seeds * len(DOUBLINGS)
+        steps = self.stops[-1] * self.seeds * len(DOUBLINGS)
         return Found(values, steps, time.perf_counter() - started)
 
     def _run(
@@ -64,7 +70,7 @@ class Checkerboards(Study):
         painter = Enlarging(net, self.lr)
         batches = Batches(data.train.x, batch_size=self.batch_size, seed=seed)
         found = {"board": [], "error": [], "less bicubic": []}
-        for before, after in zip((0, 0, *self.steps), (0, *self.steps), strict=False):
+        for before, after in zip((0, 0, *self.stops), (0, *self.stops), strict=False):
             if after > before:
                 history = fit(painter, batches, steps=after - before, progress=False)
                 if history.interrupted:

@@ -7,8 +7,8 @@ all five. The network of division 0 is the result; the others are let go.
 
 A base has 1 to 108 pictures, variants in skin tone, gender or direction. In training
 each base is shown once an epoch, by a picture of its own that is drawn at random, and
-in F1 each base counts 1. The settings were chosen on the validation pictures of one
-division.
+in F1 each base counts 1. The settings were chosen on the validation pictures of a
+division that held out a tenth of the pictures of each class.
 """
 
 import math
@@ -286,7 +286,7 @@ def f1_of_all(
     """Macro F1 of each network on its own split, their mean and standard deviation.
 
     Also macro F1 of all predictions taken together, which suffers less from a class
-    of which a split has two or three bases.
+    of which a split has few bases.
     """
     tables = [_confusion(*pair) for pair in zip(networks, splits, strict=True)]
     scores = torch.stack([f1_scores(table).nanmean() for table in tables])

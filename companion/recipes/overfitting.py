@@ -1,10 +1,11 @@
 """Which cure of over-fitting helps? Classifiers of emoji, on five divisions by drawing.
 
-Each treatment changes one thing of the plain run, and is trained once on each of five
-divisions, for as many steps. Differences from the plain run are taken picture by
-picture of the test sets, and their errors count each base, that is, each drawing with
-its variants, once, also if it is in the test sets of two divisions. Two treatments are
-no cures, but ask what the schedule of the learning rate is worth.
+Each treatment changes one thing of the plain run, or two, and is trained once on each
+of five divisions, for as many steps. Differences from the plain run are taken picture
+by picture of the test sets. Their means and errors count each base, that is, each
+drawing with its variants, once, also if it is in the test sets of two divisions; how
+the five trainings themselves differ is recorded beside. Two treatments are no cures,
+but ask what the schedule of the learning rate is worth.
 
 In trials on division 0, batches of one picture of each base an epoch, as the recipe
 `judge_emoji` has them, did no better on the validation pictures than batches of all

@@ -18,10 +18,12 @@ from companion.convolution import shuffle_pixels
 from companion.data import Batches, ImageData, digits
 from companion.data.mnist import FULL_SOURCE
 from companion.metrics import accuracy, predict
+from companion.models.residual import multiplications
 from companion.trainers import ClassifierTrainer, fit
 from companion.workshop.recipe import Found, Study, setting
 
 PIXELS, CLASSES = 28 * 28, 10
+BLANK = torch.zeros(1, 1, 28, 28)
 WIDTHS = (8, 16, 32)  # maps of the CNN's convolutions
 
 
@@ -69,7 +71,7 @@ class ShuffledPixels(Study):
             "seeds": list(range(self.runs)),
             "parameters": {name: parameters(make()) for name, make in makers.items()},
             "multiplications": {
-                name: multiplications(make()) for name, make in makers.items()
+                name: multiplications(make(), BLANK) for name, make in makers.items()
             },
             "test_images": len(data.test),
         }
@@ -112,7 +114,7 @@ def networks() -> dict[str, Callable[[], nn.Module]]:
     """The four networks; the widths of the two MLPs follow from the CNN's costs."""
     pair = PIXELS + CLASSES  # the weights of one hidden unit, in and out
     narrow = (parameters(cnn()) - CLASSES) // (pair + 1)
-    wide = multiplications(cnn()) // pair
+    wide = multiplications(cnn(), BLANK) // pair
     return {
         "linear": linear,
         "MLP, equal parameters": lambda: mlp(narrow),
@@ -141,15 +143,3 @@ def cnn() -> nn.Module:
 
 def parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
-
-
-def multiplications(model: nn.Sequential) -> int:
-    """Products of a weight and a number that one image needs; biases are added only."""
-    total, x = 0, torch.zeros(1, 1, 28, 28)
-    with torch.no_grad():
-        for layer in model:
-            x = layer(x)
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                places = x[0, 0].numel()  # each weight is used once at each
-                total += layer.weight.numel() * places
-    return total

@@ -30,7 +30,7 @@ from companion.models.style import (
 from companion.pictures import fractal_noise, gradient_map, truchet
 from companion.trainers import fit
 from companion.trainers.style import StyleTrainer, lbfgs, synthesize
-from companion.workshop.recipe import Found, Study, setting
+from companion.workshop.recipe import Found, Study, check_rising, setting
 
 # The mean loss of each network has its own scale; both weights were chosen by eye.
 CONTENT_WEIGHT = {"random filters": 0.01, "SqueezeNet": 0.006}
@@ -61,6 +61,10 @@ class Style(Study):
         60, "steps of a picture with content, at each of the last two sizes"
     )
     tv_weight: float = setting(0.002, "weight of the total variation", least=0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_rising(self, "sizes")
 
     def find_out(self, device: torch.device) -> Found:
         """A row for each style: the style, then three pictures by each network."""
@@ -105,7 +109,8 @@ class Style(Study):
             "seconds": {label: round(value, 1) for label, value in seconds.items()},
         }
         grown = len(self.sizes[-2:])
-        steps = self.texture_steps * len(self.sizes) + 2 * grown * self.transfer_steps
+        each = self.texture_steps * len(self.sizes) + 2 * grown * self.transfer_steps
+        steps = each * len(rows) * len(makers)
         picture = torch.cat(list(rows.values()), dim=2)
         return Found(values, steps, sum(seconds.values()), picture)
 

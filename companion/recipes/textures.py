@@ -25,7 +25,7 @@ from companion.models.style import Canvas, Palette, RandomFilters
 from companion.pictures import fractal_noise, gradient_map, truchet, waves
 from companion.trainers.style import lbfgs
 from companion.trainers.texture import TextureTrainer, grow_texture
-from companion.workshop.recipe import Found, Study, setting
+from companion.workshop.recipe import Found, Study, check_rising, setting
 
 DESCRIPTIONS = {
     "means": means,
@@ -54,6 +54,12 @@ class Textures(Study):
     rates: tuple[int, ...] = setting((30, 100, 300), "Adam's learning rates, in 1/1000")
     evaluations: tuple[int, ...] = setting((20, 40, 80, 160), "when losses are read")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_rising(self, "evaluations")
+        if self.size % 16:
+            raise ValueError(f"--size is {self.size}; give a multiple of 16.")
+
     def find_out(self, device: torch.device) -> Found:
         started = time.perf_counter()
         pieces = {
@@ -72,6 +78,7 @@ class Textures(Study):
             "optimisers": self._raced(pieces["tiles"][0]),
         }
         made = self.seeds * (len(TEXTURES) * len(DESCRIPTIONS) + len(HELPS) - 1)
+        # Of the pictures; in the race of optimisers evaluations are counted, not steps.
         steps = 2 * self.steps * made
         picture = torch.cat([row for _, row in compared.values()], dim=2)
         return Found(values, steps, time.perf_counter() - started, picture)

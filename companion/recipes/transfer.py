@@ -7,7 +7,8 @@ labelled pictures, each of a drawing of its own, and newly trained sources, so t
 differences between sources are taken within a run and their errors over runs. All
 pictures are moved at random in training: without it, in a trial, the network that
 starts from random weights was four points worse at 240 labels, and a weak rival proves
-nothing.
+nothing. Frozen convolutions keep their weights and those of their batch normalisation,
+whose averages follow the new pictures.
 """
 
 import time

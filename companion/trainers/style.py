@@ -15,7 +15,7 @@ from companion.losses.style import (
     total_variation,
 )
 from companion.models.style import Canvas, Palette
-from companion.trainers.fit import fit
+from companion.trainers.fit import Trainer, fit
 from companion.trainers.inputs import Check, finite, pictures
 from companion.trainers.parts import check_weights
 
@@ -114,6 +114,33 @@ def synthesize(
     Raises: ValueError if sizes are empty, do not rise or exceed the style, or style
         is not one square picture.
     """
+
+    def make_trainer(canvas: Canvas, small: Tensor) -> StyleTrainer:
+        network = make_network(small)
+        return StyleTrainer(canvas, network, lbfgs(canvas), tv_weight=tv_weight)
+
+    return grow(style, make_trainer, sizes=sizes, steps=steps, generator=generator)
+
+
+def grow(
+    style: Tensor,
+    make_trainer: Callable[[Canvas, Tensor], Trainer],
+    *,
+    sizes: Sequence[int],
+    steps: int,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """A picture from noise in the style's colours, small first.
+
+    At each side length in `sizes` the style is shrunk to it, `make_trainer` is given
+    a canvas with the picture so far, enlarged, and the small style, and its trainer
+    takes `steps` steps, each with the small style as its batch.
+
+    Shapes: style (1, 3, S, S), S at least the last size -> (1, 3, s, s) in [0, 1],
+        s the last size.
+    Raises: ValueError if sizes are empty, do not rise or exceed the style, or style
+        is not one square picture.
+    """
     sizes = list(sizes)
     if style.dim() != 4 or len(style) != 1 or style.shape[2] != style.shape[3]:
         raise ValueError(
@@ -132,9 +159,7 @@ def synthesize(
             picture = Palette(small).paint(noise)
         start = F.interpolate(picture, (size, size), mode="bicubic")
         canvas = Canvas(start, small)
-        trainer = StyleTrainer(
-            canvas, make_network(small), lbfgs(canvas), tv_weight=tv_weight
-        )
+        trainer = make_trainer(canvas, small)
         history = fit(trainer, [(small,)], steps=steps, progress=False)
         if history.interrupted:
             raise KeyboardInterrupt  # an unfinished picture is none

@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from companion.losses.style import range_penalty
 from companion.losses.texture import Description, texture_loss
-from companion.models.style import Canvas, Palette
-from companion.trainers.fit import fit
+from companion.models.style import Canvas
 from companion.trainers.inputs import Check, pictures
-from companion.trainers.style import lbfgs
+from companion.trainers.style import grow, lbfgs
 
 Network = Callable[[Tensor], Sequence[Tensor]]
 
@@ -67,24 +65,10 @@ def grow_texture(
     As `companion.trainers.style.synthesize`, but with any description and without
     total variation.
 
-    Shapes: style (1, 3, S, S) -> (1, 3, s, s) in [0, 1], s the last size.
-    Raises: ValueError if sizes are empty, do not rise or exceed the style.
+    Shapes, Raises: as `synthesize`.
     """
-    sizes = list(sizes)
-    if not sizes or sizes != sorted(set(sizes)) or sizes[-1] > style.shape[2]:
-        raise ValueError(
-            f"sizes are {sizes}; give rising side lengths of at most {style.shape[2]}."
-        )
-    picture = None
-    for size in sizes:
-        small = F.interpolate(style, (size, size), mode="area")
-        if picture is None:
-            noise = torch.randn(small.shape, generator=generator).to(style)
-            picture = Palette(small).paint(noise)
-        start = F.interpolate(picture, (size, size), mode="bicubic")
-        canvas = Canvas(start, small)
-        trainer = TextureTrainer(canvas, make_network(small), lbfgs(canvas), describe)
-        if fit(trainer, [(small,)], steps=steps, progress=False).interrupted:
-            raise KeyboardInterrupt  # an unfinished picture is none
-        picture = canvas.picture()
-    return picture
+
+    def make_trainer(canvas: Canvas, small: Tensor) -> TextureTrainer:
+        return TextureTrainer(canvas, make_network(small), lbfgs(canvas), describe)
+
+    return grow(style, make_trainer, sizes=sizes, steps=steps, generator=generator)

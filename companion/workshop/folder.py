@@ -18,6 +18,7 @@ from companion.pretrained import pretrained, read_card, write_pretrained
 from companion.runtime import same_random_state, save_file
 from companion.trainers import History
 from companion.trainers.checkpoint import saved_history
+from companion.workshop.recipe import Study, find
 from companion.workshop.sheet import save_sheet
 
 SAVED = {"recipe", "settings", "data", "digest", "full", "processes", "origin"}
@@ -46,11 +47,17 @@ class RunFolder:
 
         Raises: ValueError if the folder is in use; OSError if it cannot be written.
         """
+        self.check_unused()
+        self.keep_settings(settings)
+
+    def check_unused(self) -> None:
+        """Raises: ValueError if the folder holds a run or other files."""
         found = self.path.iterdir() if self.path.is_dir() else []
         if self._settings.exists():
+            on = "" if self._is_study() else f"go on with `{self.again()}`, "
             raise ValueError(
-                f"{self.path} holds a run already: go on with `{self.again()}`, delete "
-                "the folder, or give another one by --out."
+                f"{self.path} holds a run already: {on}delete the folder, or give "
+                "another one by --out."
             )
         names = {path.name for path in found} - OWN
         if others := sorted(name for name in names if not name.startswith(".")):
@@ -58,7 +65,6 @@ class RunFolder:
                 f"{self.path} holds other files ({others[0]}); give a new folder by "
                 "--out."
             )
-        self.keep_settings(settings)
 
     def keep_settings(self, settings: Mapping[str, Any]) -> None:
         text = json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
@@ -106,8 +112,7 @@ class RunFolder:
         Raises: ValueError if the run has not written one yet, or it is damaged.
         """
         if not (self.path / f"{WEIGHTS}.json").exists():
-            self.settings()
-            if self.record.exists():
+            if self._is_study():
                 raise ValueError(f"{self.path} holds a study, which keeps no network.")
             raise ValueError(
                 f"{self.path} has no weights yet: they come at an epoch's end, at most "
@@ -124,6 +129,9 @@ class RunFolder:
                 f"{str(error).partition(' Install ')[0]} `{self.again()}` writes them "
                 "anew from the checkpoint."
             ) from error
+
+    def _is_study(self) -> bool:
+        return issubclass(find(self.settings()["recipe"]), Study)
 
     def card(self) -> dict[str, Any]:
         return read_card(WEIGHTS, folder=self.path)

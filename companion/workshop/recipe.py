@@ -175,6 +175,15 @@ def settings(recipe: type[AnyRecipe]) -> dict[str, Mapping[str, Any]]:
     return {field.name: field.metadata for field in fields(recipe)}
 
 
+def check_rising(recipe: AnyRecipe, name: str) -> None:
+    """Raises: ValueError if the numbers of a setting do not rise."""
+    numbers = getattr(recipe, name)
+    if any(b <= a for a, b in zip(numbers, numbers[1:], strict=False)):
+        raise ValueError(
+            f"--{name.replace('_', '-')} is {numbers!r}; give numbers that rise."
+        )
+
+
 def _check(recipe: AnyRecipe, name: str, hint: Any) -> None:
     value, limits = getattr(recipe, name), settings(type(recipe))[name]
     option = f"--{name.replace('_', '-')} is {value!r}"
