@@ -5,6 +5,11 @@ plain and the residual network have the same parameters and begin with the same 
 Each kind has its own learning rate: of six, the one with the lowest training loss after
 a run with another seed. Then all seeds have the same number of steps, and the deepest
 networks with batch normalisation also three times as many.
+
+In an earlier run, with learning rates up to 0.03 and chosen after 100 steps, the plain
+networks of 44 layers with batch normalisation had training losses from 0.89 to 1.09,
+and from 0.12 to 0.23 after three times the steps; the residual ones 0.05 to 0.06, and
+0.004 to 0.007.
 """
 
 import time
