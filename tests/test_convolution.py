@@ -20,6 +20,7 @@ from companion.convolution import (
     sliding,
 )
 from companion.exercises.convolution import CASES
+from companion.models.residual import multiplications
 
 
 def random_windows(count, seed):
@@ -177,8 +178,12 @@ def test_errors_name_the_value_and_the_remedy(call, message):
 
 
 def test_exercise_cases_agree_with_the_companion_and_torch():
-    for arguments, expected in CASES["output_length"]:
-        assert output_size(*arguments) == expected
+    for (channels, size), expected in CASES["products"]:
+        layers = []
+        for c_in, c_out in zip(channels, channels[1:], strict=False):
+            layers += [nn.Conv2d(c_in, c_out, 3, padding=1), nn.MaxPool2d(2)]
+        x = torch.zeros(1, channels[0], size, size)
+        assert multiplications(nn.Sequential(*layers), x) == expected
     for arguments, expected in CASES["field_of"]:
         assert receptive_field(*arguments) == expected
     for (c_in, c_out, k), expected in CASES["separable_saving"]:

@@ -1,4 +1,4 @@
-"""Transfer: do convolutions learned elsewhere help where few emoji have labels?
+"""Whether convolutions learned elsewhere help where few emoji have labels.
 
 The target is five classes of emoji, those of which a class has drawings enough. The
 sources of the convolutions: none (random weights), digits, photographs (CIFAR-10), and
