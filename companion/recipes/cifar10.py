@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
-from companion.data import Batches, ImageData, Split, crop, flip
+from companion.data import ImageData, crop, flip
 from companion.metrics import accuracy, confusion_matrix, predict
 from companion.models.residual import ResNet, multiplications
-from companion.recipes.judge import AveragingTrainer
+from companion.recipes.judge import AveragingTrainer, averaged, split_accuracy
 from companion.workshop.recipe import Recipe, Training, setting
 
 
@@ -60,21 +60,7 @@ class Cifar10(Recipe):
             opt, self.lr, total_steps=self.steps, pct_start=0.2, cycle_momentum=False
         )
         trainer = AveragingTrainer(network, opt, schedule, self.average_decay)
-        average = trainer.average.module
-        batches = Batches(
-            data.train.x,
-            data.train.y,
-            batch_size=self.batch_size,
-            augment=self.augment,
-            seed=self.seed,
-            drop_last=True,
-        )
-        return Training(
-            trainer,
-            batches,
-            average,
-            lambda: {"validation accuracy": _accuracy(average, data.validation)},
-        )
+        return averaged(self, trainer, data.train, data.validation)
 
     def augment(self, x: Tensor, *, generator: torch.Generator) -> Tensor:
         """Mirrored or not, and moved: what the network is shown of training images."""
@@ -89,7 +75,7 @@ class Cifar10(Recipe):
         ).tolist()
         values = {
             "test_accuracy": round(accuracy(logits, data.test.y), 4),
-            "validation_accuracy": _accuracy(network, data.validation),
+            "validation_accuracy": split_accuracy(network, data.validation),
             "test_images": len(data.test),
             "parameters": sum(w.numel() for w in network.parameters()),
             "multiplications": multiplications(network, data.test.x[:1]),
@@ -102,7 +88,3 @@ class Cifar10(Recipe):
             for other, count in zip(data.classes, row, strict=True):
                 values[f"{name} as {other}"] = count
         return values
-
-
-def _accuracy(network: nn.Module, split: Split) -> float:
-    return round(accuracy(predict(network, split.x), split.y), 4)

@@ -69,27 +69,13 @@ class JudgeOfDigits(Recipe):
         opt = AdamW(judge.parameters(), self.lr, weight_decay=self.weight_decay)
         schedule = OneCycleLR(opt, self.lr, total_steps=self.steps, pct_start=0.2)
         trainer = AveragingTrainer(judge, opt, schedule, self.average_decay)
-        average = trainer.average.module
-        batches = Batches(
-            train.x,
-            train.y,
-            batch_size=self.batch_size,
-            augment=self.augment,
-            seed=self.seed,
-            drop_last=True,
-        )
-        return Training(
-            trainer,
-            batches,
-            average,
-            lambda: {"validation accuracy": _accuracy(average, validation)},
-        )
+        return averaged(self, trainer, train, validation)
 
     def judge(self, network: nn.Module, data: ImageData) -> dict[str, float]:
         validation = self.splits(data)[1].to(data.test.x.device)
         return {
-            "test_accuracy": _accuracy(network, data.test),
-            "validation_accuracy": _accuracy(network, validation),
+            "test_accuracy": split_accuracy(network, data.test),
+            "validation_accuracy": split_accuracy(network, validation),
             "test_images": len(data.test),
             "parameters": sum(w.numel() for w in network.parameters()),
         }
@@ -110,5 +96,26 @@ class JudgeOfDigits(Recipe):
         return crop(x, 2, generator=generator)
 
 
-def _accuracy(network: nn.Module, split: Split) -> float:
+def averaged(
+    recipe: Recipe, trainer: AveragingTrainer, train: Split, validation: Split
+) -> Training:
+    """The run whose result is the average; batches are as the recipe augments them."""
+    average = trainer.average.module
+    batches = Batches(
+        train.x,
+        train.y,
+        batch_size=recipe.batch_size,
+        augment=recipe.augment,
+        seed=recipe.seed,
+        drop_last=True,
+    )
+    return Training(
+        trainer,
+        batches,
+        average,
+        lambda: {"validation accuracy": split_accuracy(average, validation)},
+    )
+
+
+def split_accuracy(network: nn.Module, split: Split) -> float:
     return round(accuracy(predict(network, split.x), split.y), 4)
