@@ -18,10 +18,6 @@ def _row(*numbers: float) -> torch.Tensor:
 
 
 CASES = {
-    "channel_means": [
-        ((_PAIR,), torch.tensor([[0.5, 1.0], [0.3, 0.25]])),
-        ((_WIDE,), torch.tensor([[2.0], [5.0]])),
-    ],
     "strip": [
         ((_WIDE,), torch.tensor([[[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]])),
         (
@@ -46,6 +42,7 @@ CASES = {
         ((0.0, 0.25, 2), 2.25),
         ((5.0, 0.1, 3), 4.024),
         ((7.0, 0.1, 0), 7.0),
+        ((3.5, 1.5, 3), -1.0),  # too large a step: the distance doubles
     ],
     "main_axis": [  # the variance, then the direction
         ((torch.tensor([[-1.0, -1.0], [1.0, 1.0]]),), _row(2.0, 0.5**0.5, 0.5**0.5)),
@@ -62,26 +59,24 @@ CASES = {
             _row(4.5, 0.0, 0.0, 1.0),
         ),
     ],
-    "two_layers": [
+    "one_layer": [  # weights, then the bias
         (
             (
-                torch.tensor([[1.0, 2.0]]),
-                torch.tensor([[1.0, 0.0], [0.0, -1.0], [1.0, 1.0]]),
-                torch.tensor([0.0, 0.0, -1.0]),
-                torch.tensor([[1.0, 5.0, 2.0]]),
-                torch.tensor([0.5]),
-            ),
-            torch.tensor([[5.5]]),
-        ),
-        (
-            (
-                torch.tensor([[1.0, 2.0], [-1.0, 0.0]]),
                 torch.tensor([[1.0, 0.0], [0.0, -1.0], [1.0, 1.0]]),
                 torch.tensor([0.0, 0.0, -1.0]),
                 torch.tensor([[1.0, 5.0, 2.0], [0.0, 1.0, -1.0]]),
                 torch.tensor([0.5, 0.0]),
             ),
-            torch.tensor([[5.5, -2.0], [0.5, 0.0]]),
+            torch.tensor([[3.0, -3.0, -1.5], [-1.0, -2.0, 1.0]]),
+        ),
+        (  # the order of the two matters
+            (
+                torch.tensor([[0.0, 1.0], [0.0, 0.0]]),
+                torch.tensor([1.0, 2.0]),
+                torch.tensor([[0.0, 0.0], [1.0, 0.0]]),
+                torch.tensor([0.0, 0.0]),
+            ),
+            torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.0, 1.0]]),
         ),
     ],
     "posterior": [
@@ -116,5 +111,7 @@ CASES = {
         ),
         ((torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.25]])), -0.2876821),
         ((torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 0.5]])), -math.inf),
+        # 1,600 pixels: a product of so many probabilities is 0 for the computer
+        ((torch.ones(40, 40), torch.full((40, 40), 0.5)), -1600 * math.log(2)),
     ],
 }

@@ -4,26 +4,7 @@ import math
 
 import torch
 
-_LOG2 = math.log(2.0)
-
 CASES = {
-    "loss_gradient": [
-        # Equal logits: each class has probability 1/K.
-        (
-            (torch.zeros(1, 4), torch.tensor([2])),
-            torch.tensor([[0.25, 0.25, -0.75, 0.25]]),
-        ),
-        # Logits log 2 and 0: probabilities 2/3 and 1/3; the mean halves both rows.
-        (
-            (torch.tensor([[_LOG2, 0.0], [_LOG2, 0.0]]), torch.tensor([0, 1])),
-            torch.tensor([[-1 / 6, 1 / 6], [1 / 3, -1 / 3]]),
-        ),
-        # Large logits must not overflow.
-        (
-            (torch.tensor([[1000.0, 1000.0, 0.0]]), torch.tensor([0])),
-            torch.tensor([[-0.5, 0.5, 0.0]]),
-        ),
-    ],
     "warmup_cosine": [
         ((0, 10, 100, 0.5), 0.0),
         ((5, 10, 100, 0.5), 0.25),

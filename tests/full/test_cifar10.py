@@ -8,6 +8,8 @@ import torch
 import torchvision
 
 from companion.data import CorruptFileError, NotAvailableError, cifar10
+from companion.metrics import accuracy, predict
+from companion.pretrained import pretrained, read_card
 from companion.runtime import data_dir
 
 
@@ -42,3 +44,11 @@ def test_a_missing_and_a_damaged_batch(tmp_path, monkeypatch):
     path.unlink()
     with pytest.raises(NotAvailableError, match="COMPANION_OFFLINE"):
         cifar10()
+
+
+def test_the_shipped_network_is_as_good_on_cats_as_its_card_says():
+    test, network = cifar10().test, pretrained("cifar10")
+    cats = test.y == read_card("cifar10")["classes"].index("cat")
+    found = accuracy(predict(network, test.x[cats]), test.y[cats])
+    values = read_card("cifar10")["values"]
+    assert found == pytest.approx(values["recall of cat"], abs=0.003)
