@@ -7,7 +7,7 @@ from companion.data import digits
 from companion.recipes import collapse
 from companion.recipes.collapse import CURES, Collapse
 
-SHORT = Collapse(steps=10, seeds=2, batch_size=16, num_images=320)
+SHORT = Collapse(steps=20, tuning_steps=10, seeds=2, batch_size=16, num_images=320)
 
 
 def test_a_short_study_records_distance_and_coverage_of_all_cures(monkeypatch, capsys):
@@ -17,8 +17,8 @@ def test_a_short_study_records_distance_and_coverage_of_all_cures(monkeypatch, c
     )
     found = SHORT.compare(digits("embedded"), torch.device("cpu"))
     cases = found.values["cases"]
-    assert [case["steps"] for case in cases] == [10, 50]
-    assert found.steps == 4 * 10 + 4 * 50
+    assert [case["steps"] for case in cases] == [20, 100]
+    assert found.steps == 2 * (10 + 50) + 2 * (20 + 100)
     for case in cases:
         best = min(case["tuning"], key=case["tuning"].__getitem__)
         assert float(best) == case["lr"]
