@@ -13,12 +13,14 @@ SHORT = Collapse(steps=20, tuning_steps=10, seeds=2, batch_size=16, num_images=3
 def test_a_short_study_records_distance_and_coverage_of_all_cures(monkeypatch, capsys):
     monkeypatch.setattr(collapse, "RATES", (1e-3, 4e-3))
     monkeypatch.setattr(
-        collapse, "CURES", {name: CURES[name] for name in ("beta 0.9", "penalty of 10")}
+        collapse,
+        "CURES",
+        {name: CURES[name] for name in ("beta 0.9", "penalty of 10, short")},
     )
     found = SHORT.compare(digits("embedded"), torch.device("cpu"))
     cases = found.values["cases"]
-    assert [case["steps"] for case in cases] == [20, 100]
-    assert found.steps == 2 * (10 + 50) + 2 * (20 + 100)
+    assert [case["steps"] for case in cases] == [20, 20]
+    assert found.steps == 2 * (10 + 10) + 2 * (20 + 20)
     for case in cases:
         best = min(case["tuning"], key=case["tuning"].__getitem__)
         assert float(best) == case["lr"]
