@@ -1,5 +1,7 @@
 import io
 import itertools
+import pkgutil
+from importlib import import_module
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,14 +21,21 @@ from companion.models.gan import MLPDiscriminator, MLPGenerator
 from companion.models.vae import MLPVAE
 from companion.plotting import COLORS
 
-FUNCTIONS = [name for name in diagrams.__all__ if name.endswith("_diagram")]
+FUNCTIONS = {
+    name: function
+    for module in pkgutil.iter_modules(diagrams.__path__)
+    for name, function in vars(
+        import_module(f"companion.diagrams.{module.name}")
+    ).items()
+    if name.endswith("_diagram")
+}
 PHONE = 328  # pixels that a figure has across on a telephone of 360
 NEAR = 0.03  # inches
 
 
 @pytest.fixture(params=FUNCTIONS)
 def diagram(request):
-    return getattr(diagrams, request.param)()
+    return FUNCTIONS[request.param]()
 
 
 @pytest.fixture(autouse=True)
@@ -256,7 +265,7 @@ def test_each_diagram_stands_on_one_page_with_its_description(function):
     ]
     (cell,) = cells
     alt = cell["metadata"]["mystnb"]["image"]["alt"]
-    assert alt == getattr(diagrams, function)().describe()
+    assert alt == FUNCTIONS[function]().describe()
 
 
 def labels_of(diagram):
