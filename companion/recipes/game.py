@@ -3,8 +3,8 @@
 Each variant, with or without batch normalisation in G and dropout in D, has its own
 learning rate: of three, the one with the smallest distance from the validation images
 after a short run with another seed. All other numbers are measured with test images.
-(The short run is unkind to the variant with both: at a rate of 0.002 for all and after
-six passes its distances were 0.145 to 0.188, those with batch norm alone 0.123 to 0.139.)
+(The short run is unkind to the variant with both: with a rate of 0.002 for all and six
+passes its distances were 0.145 to 0.188, those of batch norm alone 0.123 to 0.139.)
 Then plain pairs are trained with the saturating and with the non-saturating loss, from
 their beginning and with a D that was trained for a while before G begins.
 """
