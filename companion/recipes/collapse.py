@@ -58,9 +58,7 @@ class Collapse(Study):
             tuning = {}
             for lr in RATES:
                 try:
-                    x, tuned = self._samples(
-                        cure, lr, self.seed, self.tuning_steps, data
-                    )
+                    x = self._samples(cure, lr, self.seed, self.tuning_steps, data)
                 except FloatingPointError:
                     continue
                 tuning[lr] = self._judged(x, data.validation.x, judge)["frechet"]
@@ -69,37 +67,38 @@ class Collapse(Study):
             lr = min(tuning, key=tuning.__getitem__)
             runs = []
             for seed in range(self.seed + 1, self.seed + 1 + self.seeds):
-                x, steps = self._samples(cure, lr, seed, self.steps, data)
+                x = self._samples(cure, lr, seed, self.steps, data)
                 runs.append(self._judged(x, data.test.x, judge))
             cases.append(
                 {
                     "cure": label,
                     "lr": lr,
-                    "steps": steps,
+                    "steps": cure.updates(self.steps),
                     "tuning": {f"{rate:g}": value for rate, value in tuning.items()},
                     **{key: [run[key] for run in runs] for key in runs[0]},
                 }
             )
-            all_steps += tuned * len(RATES) + steps * self.seeds
+            all_steps += cure.updates(self.tuning_steps) * len(RATES)
+            all_steps += cure.updates(self.steps) * self.seeds
             print(cases[-1], flush=True)
         values = {"images": self.num_images, "rates": RATES, "cases": cases}
         return Found(values, all_steps, time.perf_counter() - begun)
 
     def _samples(
         self, cure: Cure, lr: float, seed: int, length: int, data: ImageData
-    ) -> tuple[Tensor, int]:
-        """What a generator draws after its training, and the steps of its opponent."""
+    ) -> Tensor:
+        """What a generator draws after its training."""
         torch.manual_seed(seed)
         x = data.train.x
         G = DCGANGenerator(tuple(x.shape[1:]), subpixel=True).to(x.device)
         D = DCGANDiscriminator(tuple(x.shape[1:]), subpixel=True).to(x.device)
-        steps = max(1, round(cure.length * length)) * cure.n_critic
         batches = Batches(x, batch_size=self.batch_size, seed=seed, drop_last=True)
         trainer = trainer_of(cure, G, D, lr, length)
+        steps = cure.updates(length)
         if fit(trainer, batches, steps=steps, progress=False).interrupted:
             raise KeyboardInterrupt  # half a study is none
         generator = torch.Generator(x.device).manual_seed(seed)
-        return G.sample(self.num_images, generator=generator), steps
+        return G.sample(self.num_images, generator=generator)
 
     def _judged(self, x: Tensor, real: Tensor, judge: torch.nn.Module) -> dict:
         real = real[: self.num_images]

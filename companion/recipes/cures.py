@@ -3,9 +3,9 @@
 Five generators play side by side against five discriminators for points in eight
 clusters on a ring. Each cure has its own learning rate: of four, the one that gives the
 first five seeds the most modes and good points. With it follow groups of five other
-seeds. All GANs have equally many steps. A critic, which has five
-updates for each of its generator's, is trained for as many steps of the generator, and
-for a fifth of them, which takes about as long as a GAN does.
+seeds. All GANs have equally many steps. A critic, which has five updates for each of
+its generator's, is trained for as many steps of the generator, and for a fifth of them,
+which takes about as long as a GAN does.
 """
 
 import math
@@ -52,6 +52,10 @@ class Cure(NamedTuple):
     def n_critic(self) -> int:
         """Updates of D for one of G."""
         return N_CRITIC if self.clip or self.lambda_gp else 1
+
+    def updates(self, steps: int) -> int:
+        """Of D, where a cure of length 1 has so many steps of G."""
+        return max(1, round(self.length * steps)) * self.n_critic
 
     @property
     def betas(self) -> tuple[float, float]:
@@ -129,7 +133,7 @@ class Cures(Study):
         ]
         case = {
             "lr": lr,
-            "steps": self._length(cure) * cure.n_critic,
+            "steps": cure.updates(self.steps),
             "ms": round(sum(run["ms"] for run in runs) / len(runs), 2),
             "tuning": {f"{rate:g}": _counts(run) for rate, run in tuning.items()},
         }
@@ -149,7 +153,7 @@ class Cures(Study):
         G, D = pair(cure, self.width)
         G, D = G.to(x.device), D.to(x.device)
         trainer = trainer_of(cure, G, D, lr, self.steps)
-        steps = self._length(cure) * cure.n_critic
+        steps = cure.updates(self.steps)
         batches = Batches(x, batch_size=self.batch_size * COPIES, seed=group)
         looks: list[Tensor] = []
         begun = time.process_time()  # in which other work does not count
@@ -162,7 +166,7 @@ class Cures(Study):
         )
         if history.interrupted:
             raise KeyboardInterrupt  # half a study is none
-        ms = 1000 * (time.process_time() - begun) / self._length(cure)
+        ms = 1000 * (time.process_time() - begun) * cure.n_critic / steps
         modes, good = torch.stack(looks[-2:]).mean(dim=0)
         return {
             "modes": [round(m, 1) for m in modes.tolist()],
@@ -170,9 +174,6 @@ class Cures(Study):
             "distance": [round(d, 4) for d in distances(G, x)],
             "ms": ms,
         }, G
-
-    def _length(self, cure: Cure) -> int:
-        return max(1, round(cure.length * self.steps))
 
 
 def trainer_of(
