@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from companion.models.cgan import ConditionalDCGANGenerator, ProjectionDiscriminator
 from companion.models.copies import MLPDiscriminators
 from companion.models.gan import (
+    BatchDeviation,
     DCGANDiscriminator,
     DCGANGenerator,
     MLPDiscriminator,
@@ -19,15 +20,16 @@ from companion.models.spectral import spectral_norm
 
 @pytest.mark.parametrize("image_shape", [(1, 28, 28), (3, 32, 32), (2, 4, 12)])
 @pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("kind", ["mlp", "dcgan", "subpixel"])
+@pytest.mark.parametrize("kind", ["mlp", "dcgan", "subpixel", "resize"])
 def test_shapes_ranges_and_gradients(kind, batch_norm, image_shape):
     if kind == "mlp":
         G = MLPGenerator(image_shape, [6], latent=5, batch_norm=batch_norm)
         D = MLPDiscriminator(image_shape, [6, 3], dropout=0.3)
     else:
         settings = {"batch_norm": batch_norm, "subpixel": kind == "subpixel"}
-        G = DCGANGenerator(image_shape, [6, 4], latent=5, **settings)
-        D = DCGANDiscriminator(image_shape, [4, 6], **settings)
+        resize = kind == "resize"
+        G = DCGANGenerator(image_shape, [6, 4], latent=5, resize=resize, **settings)
+        D = DCGANDiscriminator(image_shape, [4, 6], deviation=resize, **settings)
     x = G(G.noise(3))
     assert x.shape == (3, *image_shape)
     assert 0 <= x.min() and x.max() <= 1
@@ -92,6 +94,38 @@ def test_subpixel_layers_contain_the_transposed_and_the_strided_convolution():
     )
 
 
+def test_resized_maps_have_no_checkerboard_where_the_smallest_map_is_flat():
+    for resize in (False, True):
+        torch.manual_seed(0)
+        G = DCGANGenerator((1, 64, 64), [4, 3], latent=2, resize=resize).eval()
+        with torch.no_grad():
+            maps = torch.ones(1, 4, 1, 1).expand(1, 4, 16, 16)
+            inner = G.net[3:](maps)[..., 12:-12, 12:-12]
+        assert (inner.std() < 1e-5) == resize
+
+
+def test_deviation_is_the_mean_standard_deviation_over_the_batch():
+    x = torch.randn(6, 3, 4, 5)
+    out = BatchDeviation()(x)
+    assert torch.equal(out[:, :3], x)
+    expected = torch.from_numpy(x.numpy().std(axis=0)).mean()
+    torch.testing.assert_close(out[:, 3], expected.expand(6, 4, 5))
+
+
+def test_deviation_has_a_gradient_where_all_images_are_alike():
+    x = torch.ones(4, 2, 3, 3, requires_grad=True)
+    BatchDeviation()(x).sum().backward()
+    assert x.grad.isfinite().all()
+
+
+def test_only_with_deviation_does_an_answer_depend_on_the_other_images():
+    x = torch.rand(3, 1, 8, 8)
+    for deviation in (False, True):
+        D = DCGANDiscriminator((1, 8, 8), [4], deviation=deviation)
+        alone, together = D(x[:1].repeat(3, 1, 1, 1))[0], D(x)[0]
+        assert torch.isclose(alone, together, atol=1e-6) != deviation
+
+
 def test_sample_repeats_leaves_the_mode_and_does_not_mix_images():
     G = DCGANGenerator((1, 8, 8), [4, 3], latent=5)
     G(G.noise(50))
@@ -139,6 +173,7 @@ def test_init_dcgan_changes_nothing_where_it_has_no_rule(network):
         (lambda: DCGANGenerator((1, 28, 30)), "multiples of 4"),
         (lambda: DCGANDiscriminator((1, 28, 28), [4, 4, 4]), "multiples of 8"),
         (lambda: DCGANGenerator((28, 28)), "channels"),
+        (lambda: DCGANGenerator(subpixel=True, resize=True), "one of the two"),
         (lambda: DCGANGenerator(widths=[]), "one width"),
         (lambda: DCGANDiscriminator(widths=[4, 0]), "1 or more"),
         (lambda: MLPGenerator(hidden=[0]), "1 or more"),

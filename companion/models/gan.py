@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchvision.ops import Permute
 
 from companion.models.blocks import check_images, check_latent
+from companion.models.enlarging import resized, transposed
 from companion.runtime import evaluating
 
 
@@ -135,11 +136,15 @@ class DCGANGenerator(Generator):
     `widths` lists the channels of the maps, smallest maps first: n widths, n
     doublings. Images as wide as high or not: both sides are multiples of 2^n. With
     `subpixel` the last doubling is a convolution that makes each 2 x 2 block of
-    pixels as four channels: it contains the transposed one and costs less time.
+    pixels as four channels: it contains the transposed one and costs less time. With
+    `resize` every doubling repeats each pixel and convolves 3 x 3 places, and no
+    checkerboard can come from it.
 
     Shapes: as `Generator`.
-    Raises: as `Generator`, also for sides that are no multiples of 2^n.
-    Source: Radford et al. (2016); subpixel: Shi et al. (2016).
+    Raises: as `Generator`, also for sides that are no multiples of 2^n, or for
+        `subpixel` and `resize` together.
+    Source: Radford et al. (2016); subpixel: Shi et al. (2016); resize: Odena et al.
+        (2016).
     Differs: ends in a sigmoid; images are in [0, 1].
     """
 
@@ -150,10 +155,17 @@ class DCGANGenerator(Generator):
         latent: int = 64,
         batch_norm: bool = True,
         subpixel: bool = False,
+        resize: bool = False,
     ):
         super().__init__(image_shape, latent)
+        if subpixel and resize:
+            raise ValueError(
+                "subpixel and resize are both true: the last doubling can be one of "
+                "the two."
+            )
+        double = resized("nearest") if resize else transposed(4)
         widths = checked_widths("widths", widths)
-        maps = (*_smallest_map(self.image_shape, len(widths)), widths[0])
+        maps = (*smallest_map(self.image_shape, len(widths)), widths[0])
         # The same as a transposed convolution of (B, latent, 1, 1), and faster.
         layers: list[nn.Module] = [
             nn.Linear(latent, prod(maps), bias=not batch_norm),
@@ -165,7 +177,7 @@ class DCGANGenerator(Generator):
             if batch_norm:
                 layers.append(nn.BatchNorm2d(a))
             layers.append(nn.ReLU(inplace=True))
-            layers.append(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1))
+            layers.append(double(a, b))
         if subpixel:
             layers[-1:] = [
                 nn.Conv2d(widths[-1], 4 * channels, 3, padding=1),
@@ -182,10 +194,12 @@ class DCGANDiscriminator(Discriminator):
 
     `widths` lists the channels of the maps, largest maps first. With `subpixel` the
     first halving lays each 2 x 2 block of pixels out as channels and convolves them.
+    With `deviation` the last layer also sees how much the images of the batch differ.
 
     Shapes: as `Discriminator`.
     Raises: as `Discriminator`, also for sides that are no multiples of 2^n.
-    Source: Radford et al. (2016); subpixel: Shi et al. (2016).
+    Source: Radford et al. (2016); subpixel: Shi et al. (2016); deviation: Karras et al.
+        (2018), section 3.
     """
 
     def __init__(
@@ -194,6 +208,7 @@ class DCGANDiscriminator(Discriminator):
         widths: Sequence[int] = (32, 64),
         batch_norm: bool = False,
         subpixel: bool = False,
+        deviation: bool = False,
     ):
         super().__init__(image_shape)
         widths = checked_widths("widths", widths)
@@ -211,14 +226,33 @@ class DCGANDiscriminator(Discriminator):
                 nn.PixelUnshuffle(2),
                 nn.Conv2d(4 * self.image_shape[0], widths[0], 3, padding=1),
             ]
-        side = _smallest_map(self.image_shape, len(widths))
+        side = smallest_map(self.image_shape, len(widths))
+        if deviation:
+            layers.append(BatchDeviation())
         self.net = nn.Sequential(
             *layers,
             Permute([0, 2, 3, 1]),  # channels last, as the maps lie in memory
             nn.Flatten(),
-            nn.Linear(widths[-1] * prod(side), 1),
+            nn.Linear((widths[-1] + deviation) * prod(side), 1),
         )
         self.to(memory_format=torch.channels_last)
+
+
+class BatchDeviation(nn.Module):
+    """One more channel: the mean standard deviation over the images of the batch.
+
+    It is one number, the same everywhere, that tells a discriminator whether the images
+    of a batch are too much alike.
+
+    Shapes: x (B, C, H, W) -> (B, C + 1, H, W).
+    Source: Karras et al. (2018), section 3.
+    Differs: the whole batch is one group.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The small number keeps the gradient of the root finite where all are alike.
+        deviation = (x.var(dim=0, correction=0) + 1e-8).sqrt().mean()
+        return torch.cat([x, deviation.expand(len(x), 1, *x.shape[2:])], dim=1)
 
 
 _DCGAN_LAYERS = (
@@ -274,7 +308,11 @@ def checked_widths(name: str, widths: Sequence[int]) -> list[int]:
     return list(widths)
 
 
-def _smallest_map(image_shape: tuple[int, int, int], doublings: int) -> tuple[int, int]:
+def smallest_map(image_shape: tuple[int, int, int], doublings: int) -> tuple[int, int]:
+    """Height and width before all doublings.
+
+    Raises: ValueError, with the remedy, unless both sides can be halved so often.
+    """
     _, height, width = image_shape
     factor = 2**doublings
     if height % factor or width % factor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from companion.models.blocks import check_latent
-from companion.models.gan import Generator, _smallest_map, checked_widths
+from companion.models.gan import Generator, checked_widths, smallest_map
 from companion.runtime import evaluating
 
 
@@ -86,7 +86,7 @@ class StyleGenerator(Generator):
         if depth < 1:
             raise ValueError(f"depth is {depth}; the mapping needs 1 layer or more.")
         widths = checked_widths("widths", widths)
-        side = _smallest_map(self.image_shape, len(widths) - 1)
+        side = smallest_map(self.image_shape, len(widths) - 1)
         self.mapping_layers = nn.ModuleList(
             nn.Linear(latent, latent) for _ in range(depth)
         )

@@ -15,36 +15,35 @@ from companion.metrics.generation import (
     precision_recall,
     relative_frechet_distance,
 )
-from companion.models.judge import load_judge
 
 IMAGES = 10_000
 NOTICED = 3  # of the measure's own errors
 NOISE = 0.1
 
 
-def beside_real_digits(
-    G: nn.Module, data: ImageData, num_images: int = IMAGES
+def beside_real(
+    G: nn.Module, data: ImageData, judge: nn.Module, num_images: int = IMAGES
 ) -> dict[str, Any]:
-    """Samples for the labels of training images, beside these images.
+    """Samples beside as many training images, for the labels of these if G is told any.
 
     The images, at most `num_images`, are chosen by seed 0. No sample is rejected, and
-    the noise is that of the training.
+    the noise is that of the training. Obedience, the accuracy of the judge on the
+    labels that were asked for, is given only for a G that is told labels.
     """
-    device = data.train.x.device
     x, y = _chosen(data, num_images)
-    samples = G.sample(len(y), y=y, generator=torch.Generator(device).manual_seed(1))
-    judge = load_judge(device)
+    samples = _samples(G, y)
     real, fake = (predict(judge, z, function=judge.features) for z in (x, samples))
     logits = predict(judge, fake, function=judge.classify)
     on_test = predict(judge, data.test.x)
     precision, recall = precision_recall(real, fake)
     shares = logits.argmax(dim=1).bincount(minlength=10) / len(y)
+    obedience = {"obedience": round(accuracy(logits, y), 4)} if _is_told(G) else {}
     return {
         "relative_frechet_distance": round(relative_frechet_distance(real, fake), 5),
         "precision": round(precision, 3),
         "recall": round(recall, 3),
         "confident_share": round(confident_share(logits) / confident_share(on_test), 3),
-        "obedience": round(accuracy(logits, y), 4),
+        **obedience,
         "smallest_class": round(shares.min().item(), 3),
         "largest_class": round(shares.max().item(), 3),
         "samples": len(y),
@@ -57,16 +56,17 @@ def beside_neighbours(
     """Samples and test images: label and distance of the nearest training picture.
 
     A generator that copies comes nearer to the training pictures than new pictures do.
+    Whether labels agree is asked only of a G that is told any.
     """
-    device = data.train.x.device
     x_test, y = data.test.x[:num_images], data.test.y[:num_images]
-    samples = G.sample(len(y), y=y, generator=torch.Generator(device).manual_seed(1))
+    samples = _samples(G, y)
     values: dict[str, Any] = {}
     for name, x in (("samples", samples), ("test_images", x_test)):
         apart = torch.cdist(x.flatten(1), data.train.x.flatten(1))
         distance, nearest = apart.min(dim=1)
-        agrees = (data.train.y[nearest] == y).double().mean().item()
-        values[f"{name}_neighbour_agrees"] = round(agrees, 3)
+        if _is_told(G):
+            agrees = (data.train.y[nearest] == y).double().mean().item()
+            values[f"{name}_neighbour_agrees"] = round(agrees, 3)
         values[f"{name}_neighbour_distance"] = round(distance.median().item(), 2)
     return values | {"samples": len(y)}
 
@@ -197,6 +197,17 @@ def _rescaled(x: Tensor) -> Tensor:
     for size in (small, x.shape[2:]):
         x = F.interpolate(x, size, mode="bilinear", antialias=True)
     return x.clamp(0, 1)
+
+
+def _is_told(G: nn.Module) -> bool:
+    return hasattr(G, "num_classes")
+
+
+def _samples(G: nn.Module, y: Tensor) -> Tensor:
+    """One image for each label, by seed 1; without labels as many."""
+    told = {"y": y} if _is_told(G) else {}
+    generator = torch.Generator(y.device).manual_seed(1)
+    return G.sample(len(y), **told, generator=generator)
 
 
 def _chosen(data: ImageData, num_images: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,30 @@
+"""Clothes from styles: a small StyleGAN on Fashion-MNIST, without labels.
+
+The discriminator, its penalty and the average of weights are those of `gan_digits`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from companion.data import ImageData
+from companion.models.stylegan import StyleGenerator
+from companion.recipes.gan_digits import GANDigits
+from companion.workshop.recipe import setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleGANClothes(GANDigits):
+    kind = StyleGenerator
+    ships = True
+
+    data: str = setting("fashion", "what to learn from")
+    steps: int = setting(20_000, "optimiser steps")
+    lr: float = setting(2e-3, "learning rate, of the first half")
+    widths_G: tuple[int, ...] = setting((64, 64, 32), "channels of the generator")
+
+    def arguments(self, data: ImageData) -> dict[str, Any]:
+        return {
+            "image_shape": list(data.train.x.shape[1:]),
+            "widths": list(self.widths_G),
+            "latent": self.latent,
+        }
