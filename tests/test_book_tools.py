@@ -95,6 +95,7 @@ def test_fingerprint_follows_the_code_that_is_reached(package, file, old, new, c
     [
         ("recorded('slow')", True),
         ("recorded(name)", True),
+        ("recorded_picture('slow')", True),
         ("recorded('fast')", False),
         ("check('a', f)", True),
         ("check('b', f)", False),

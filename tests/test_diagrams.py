@@ -15,8 +15,7 @@ from matplotlib.transforms import Bbox
 from notebooks import code_cells, notebooks, read
 
 from companion import diagrams
-from companion.diagrams import Diagram
-from companion.diagrams.canvas import GRADIENT, shape
+from companion.diagrams.canvas import GRADIENT, Diagram, shape
 from companion.models.gan import MLPDiscriminator, MLPGenerator
 from companion.models.vae import MLPVAE
 from companion.plotting import COLORS
@@ -275,7 +274,7 @@ def labels_of(diagram):
 def test_shapes_of_the_gan_are_those_of_the_code():
     G, D = MLPGenerator(), MLPDiscriminator()
     z = G.noise(2)
-    labels = labels_of(diagrams.gan_diagram())
+    labels = labels_of(FUNCTIONS["gan_diagram"]())
     for value in (z, G(z), D(G(z))):
         assert shape("B", *value.shape[1:]) in labels
 
@@ -284,7 +283,7 @@ def test_shapes_of_the_vae_are_those_of_the_code():
     vae = MLPVAE(latent=5)
     mu, log_var = vae.encode(torch.rand(2, 1, 28, 28))
     assert mu.shape == log_var.shape == (2, 5)
-    labels = labels_of(diagrams.vae_diagram())
+    labels = labels_of(FUNCTIONS["vae_diagram"]())
     assert shape("B", "Z") in labels
     assert shape("B", *vae.decode(mu).shape[1:]) in labels
 

@@ -2,10 +2,12 @@ import json
 import re
 import subprocess
 
+import numpy as np
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from PIL import Image
 
 import companion.records
 from companion.exercises import _agree, check
@@ -15,6 +17,7 @@ from companion.records import (
     origin,
     record,
     recorded,
+    recorded_picture,
     write_record,
 )
 
@@ -105,6 +108,16 @@ def test_a_commit_is_named_only_if_it_made_the_result(tmp_path, monkeypatch):
 def test_unknown_record_names_the_known():
     with pytest.raises(ValueError, match="no record 'speed_of_light'; there is"):
         recorded("speed_of_light")
+
+
+def test_the_picture_of_a_study_is_its_file():
+    x = recorded_picture("game")
+    with Image.open(companion.records.__path__[0] + "/game.jpg") as file:
+        pixels = np.asarray(file)
+    assert x.shape == (1, 3, *pixels.shape[:2])
+    torch.testing.assert_close(x[0, 1], torch.from_numpy(pixels[..., 1] / 255).float())
+    with pytest.raises(ValueError, match="no picture of 'judge'; there is: .*'cures'"):
+        recorded_picture("judge")
 
 
 def test_check_refuses_what_it_does_not_know():

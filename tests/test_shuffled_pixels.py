@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from companion.data import ImageData, digits
-from companion.diagrams import small_cnn_diagram
 from companion.diagrams.canvas import shape
+from companion.diagrams.convolution import small_cnn_diagram
 from companion.models.residual import multiplications
 from companion.recipes.shuffled_pixels import (
     ShuffledPixels,

@@ -17,7 +17,12 @@ from notebooks import ROOT, code_cells, tags
 
 PACKAGE = "companion"
 # The functions that read a file of a given name, and the folder that it lies in.
-READERS = {"recorded": "records", "read_card": "pretrained", "pretrained": "pretrained"}
+READERS = {
+    "recorded": "records",
+    "recorded_picture": "records",
+    "read_card": "pretrained",
+    "pretrained": "pretrained",
+}
 # Fields that say nothing about what the code does, or that differ between versions.
 IGNORED_FIELDS = {"ctx", "kind", "type_comment"}
 HAS_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

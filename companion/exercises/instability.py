@@ -3,12 +3,12 @@
 import torch
 
 
-def _steep(x: torch.Tensor) -> torch.Tensor:
-    """Slope (3, 4) at every image of two pixels."""
+def steep(x: torch.Tensor) -> torch.Tensor:
+    """Slope (3, 4) at every image of two pixels: length 5."""
     return 3 * x[:, 0, 0, 0] + 4 * x[:, 0, 0, 1]
 
 
-def _bowl(x: torch.Tensor) -> torch.Tensor:
+def bowl(x: torch.Tensor) -> torch.Tensor:
     """Slope x at the image x."""
     return x.square().flatten(1).sum(dim=1) / 2
 
@@ -31,11 +31,11 @@ CASES = {
     ],
     "r1_term": [
         # Squared length 25 at each image.
-        ((_steep, torch.zeros(4, 1, 1, 2), 0.2, 1), 2.5),
-        ((_steep, torch.ones(3, 1, 1, 2), 0.2, 8), 20.0),
+        ((steep, torch.zeros(4, 1, 1, 2), 0.2, 1), 2.5),
+        ((steep, torch.ones(3, 1, 1, 2), 0.2, 8), 20.0),
         # Squared lengths 12 and 0: their mean is 6.
         (
-            (_bowl, torch.tensor([1.0, 0.0]).view(2, 1, 1, 1).repeat(1, 3, 2, 2), 1, 2),
+            (bowl, torch.tensor([1.0, 0.0]).view(2, 1, 1, 1).repeat(1, 3, 2, 2), 1, 2),
             6.0,
         ),
     ],

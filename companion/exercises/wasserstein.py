@@ -2,16 +2,7 @@
 
 import torch
 
-
-def _steep(x: torch.Tensor) -> torch.Tensor:
-    """Slope (3, 4) at every image of two pixels: length 5."""
-    return 3 * x[:, 0, 0, 0] + 4 * x[:, 0, 0, 1]
-
-
-def _bowl(x: torch.Tensor) -> torch.Tensor:
-    """Slope x at the image x."""
-    return x.square().flatten(1).sum(dim=1) / 2
-
+from companion.exercises.instability import bowl, steep
 
 _axes = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 _zeros, _ones = torch.zeros(2, 1, 1, 2), torch.ones(2, 1, 1, 2)
@@ -56,10 +47,10 @@ CASES = {
     ],
     "critic_objective": [
         # Distance 7; the penalty is (5 - 1)^2 everywhere.
-        ((_steep, _ones, _zeros, _half, 10.0), -7 + 160.0),
+        ((steep, _ones, _zeros, _half, 10.0), -7 + 160.0),
         # Slopes of length root 2 / 2 in the middle; distance 1.
-        ((_bowl, _ones, _zeros, _half, 2.0), -1 + 2 * (0.5**0.5 - 1) ** 2),
+        ((bowl, _ones, _zeros, _half, 2.0), -1 + 2 * (0.5**0.5 - 1) ** 2),
         # At the real images the slope has length root 2.
-        ((_bowl, _ones, _zeros, 2 * _half, 1.0), -1 + (2**0.5 - 1) ** 2),
+        ((bowl, _ones, _zeros, 2 * _half, 1.0), -1 + (2**0.5 - 1) ** 2),
     ],
 }

@@ -35,7 +35,6 @@ CASES: dict[str, dict[str, Any]] = {
     "no batch norm in G": {"G": {"batch_norm": False}},
     "without the deviation": {"D": {"deviation": False}},
     "half the width": {"widths": (32, 16)},
-    "twice the width": {"widths": (128, 64)},
     "transposed convolutions": {"G": {"resize": False}},
 }
 
@@ -44,8 +43,8 @@ CASES: dict[str, dict[str, Any]] = {
 class DCGAN(Study):
     source = "MNIST"
 
-    steps: int = setting(3000, "optimiser steps, an even number", least=2)
-    tuning_steps: int = setting(750, "steps of the choice of a learning rate", least=2)
+    steps: int = setting(2400, "optimiser steps, an even number", least=2)
+    tuning_steps: int = setting(600, "steps of the choice of a learning rate", least=2)
     seeds: int = setting(3, "pairs of each kind")
     batch_size: int = setting(64, "images a step")
     num_images: int = setting(5000, "images that the judge compares", least=100)

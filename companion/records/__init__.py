@@ -12,6 +12,9 @@ from typing import Any
 
 import torch
 from IPython.display import display
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.functional import to_tensor
 
 from companion.runtime import records_dir, save_file
 
@@ -49,14 +52,27 @@ def recorded(name: str) -> dict[str, Any]:
 
     Raises: ValueError naming the records there are, if this is none of them.
     """
-    folder = resources.files(__name__)
+    path = resources.files(__name__) / f"{name}.json"
     try:
-        return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        there = sorted(
-            p.name[:-5] for p in folder.iterdir() if p.name.endswith(".json")
-        )
-        raise ValueError(f"There is no record {name!r}; there is: {there}.") from error
+        raise ValueError(
+            f"There is no record {name!r}; there is: {_kept('.json')}."
+        ) from error
+
+
+def recorded_picture(name: str) -> Tensor:
+    """The picture that a study keeps beside its numbers: (1, C, H, W) in [0, 1].
+
+    Raises: ValueError naming the pictures there are, if this is none of them.
+    """
+    try:
+        with (resources.files(__name__) / f"{name}.jpg").open("rb") as file:
+            return to_tensor(Image.open(file))[None]
+    except OSError as error:
+        raise ValueError(
+            f"There is no picture of {name!r}; there is: {_kept('.jpg')}."
+        ) from error
 
 
 def circumstances(run: Mapping[str, Any]) -> str:
@@ -117,6 +133,12 @@ def write_record(
         **origin,
     }
     _write_json((folder or Path(__file__).parent) / f"{name}.json", content)
+
+
+def _kept(ending: str) -> list[str]:
+    """The names of the records with this ending."""
+    there = (path.name for path in resources.files(__name__).iterdir())
+    return sorted(name.removesuffix(ending) for name in there if name.endswith(ending))
 
 
 def _check_name(name: str) -> None:
