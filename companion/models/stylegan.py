@@ -46,13 +46,13 @@ class ModulatedConv2d(nn.Module):
         self.demodulate = demodulate
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        s = self.scale(w)
+        s, bias = self.scale(w), self.bias[:, None, None]
         x = self.conv(x * s[:, :, None, None])
-        if self.demodulate:
-            squares = self.conv.weight.square().sum((2, 3))  # (out, in)
-            length = (s.square() @ squares.T + 1e-8).sqrt()
-            x = x / length[:, :, None, None]
-        return x + self.bias[:, None, None]
+        if not self.demodulate:
+            return x + bias
+        squares = self.conv.weight.square().sum((2, 3))  # (out, in)
+        inverse_length = (s.square() @ squares.T + 1e-8).rsqrt()
+        return torch.addcmul(bias, x, inverse_length[:, :, None, None])
 
 
 class StyleGenerator(Generator):

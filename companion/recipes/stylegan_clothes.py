@@ -18,9 +18,9 @@ class StyleGANClothes(GANDigits):
     ships = True
 
     data: str = setting("fashion", "what to learn from")
-    steps: int = setting(20_000, "optimiser steps")
+    steps: int = setting(12_000, "optimiser steps")
     lr: float = setting(2e-3, "learning rate, of the first half")
-    widths_G: tuple[int, ...] = setting((64, 64, 32), "channels of the generator")
+    widths_G: tuple[int, ...] = setting((64, 48, 24), "channels of the generator")
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
         return {
