@@ -20,7 +20,7 @@ class StyleGANClothes(GANDigits):
     data: str = setting("fashion", "what to learn from")
     steps: int = setting(12_000, "optimiser steps")
     lr: float = setting(2e-3, "learning rate, of the first half")
-    widths_G: tuple[int, ...] = setting((64, 48, 24), "channels of the generator")
+    widths_G: tuple[int, ...] = setting((64, 32, 16), "channels of the generator")
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
         return {
