@@ -15,11 +15,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from companion.data import Batches, ImageData, crop, flip
 from companion.models.gan import DCGANDiscriminator, DCGANGenerator
-from companion.models.judge import load_judge
-from companion.pretrained import pretrained
 from companion.recipes.cures import falling
 from companion.trainers import GANTrainer, WeightAverage
-from companion.workshop.judging import beside_neighbours, beside_real
+from companion.workshop.judging import scores_of_samples
 from companion.workshop.recipe import FOLDER, Recipe, Training, setting
 
 BETAS = (0.5, 0.99)
@@ -88,16 +86,4 @@ class GANDigits(Recipe):
         return Training(trainer, batches, average.G)
 
     def judge(self, network: nn.Module, data: ImageData) -> dict[str, float]:
-        """As many samples as 10,000 training images, beside these images.
-
-        Without truncation or rejection. Of other pictures than digits their nearest
-        training pictures are looked at; clothes have a judge as well.
-        """
-        device = data.train.x.device
-        if self.data == "digits":
-            return beside_real(network, data, load_judge(device))
-        values = beside_neighbours(network, data)
-        if self.data == "fashion":
-            judge = pretrained("judge_clothes", device=device)
-            values |= beside_real(network, data, judge)
-        return values
+        return scores_of_samples(network, data, self.data)

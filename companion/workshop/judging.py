@@ -15,10 +15,28 @@ from companion.metrics.generation import (
     precision_recall,
     relative_frechet_distance,
 )
+from companion.models.judge import load_judge
+from companion.pretrained import pretrained
 
 IMAGES = 10_000
 NOTICED = 3  # of the measure's own errors
 NOISE = 0.1
+
+
+def scores_of_samples(G: nn.Module, data: ImageData, name: str) -> dict[str, Any]:
+    """What a generator of the data set `name` is known by; the network `G` draws.
+
+    Digits and clothes have a judge: as many samples as 10,000 training images, without
+    truncation or rejection. Of other pictures than digits the nearest training pictures
+    are looked at.
+    """
+    if name == "digits":
+        return beside_real(G, data, load_judge(data.train.x.device))
+    values = beside_neighbours(G, data)
+    if name == "fashion":
+        judge = pretrained("judge_clothes", device=data.train.x.device)
+        values |= beside_real(G, data, judge)
+    return values
 
 
 def beside_real(
@@ -200,7 +218,7 @@ def _rescaled(x: Tensor) -> Tensor:
 
 
 def _is_told(G: nn.Module) -> bool:
-    return hasattr(G, "num_classes")
+    return getattr(G, "num_classes", None) is not None
 
 
 def _samples(G: nn.Module, y: Tensor) -> Tensor:

@@ -1,0 +1,194 @@
+"""Small scenes and their captions: things in colours and sizes, left and right."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from companion.data.mnist import digits
+from companion.data.moving import paint
+from companion.data.splits import Split
+from companion.nearest import nearest
+
+SIDE, CELL = 32, 16  # pixels of a scene, and of a quarter of it
+DIGITS = (
+    *("zero", "one", "two", "three", "four"),
+    *("five", "six", "seven", "eight", "nine"),
+)
+SHAPES = ("circle", "square", "triangle", "ring", "cross")
+THINGS = (*DIGITS, *SHAPES)
+COLORS = {
+    "red": (0.85, 0.1, 0.15),
+    "orange": (0.95, 0.55, 0.05),
+    "yellow": (0.9, 0.8, 0.0),
+    "green": (0.1, 0.6, 0.25),
+    "blue": (0.1, 0.35, 0.85),
+    "purple": (0.55, 0.2, 0.65),
+}
+SIZES = {"small": 9, "large": 14}  # pixels a side
+HEIGHTS = ("top", "bottom")
+SIDES = ("left", "right")
+NOTHING = len(THINGS)  # in place of a thing
+# Word 0 stands behind the end of a caption.
+VOCABULARY = (
+    *("", "a", "and", "at", "the"),
+    *(*SIZES, *COLORS, *THINGS, *HEIGHTS, *SIDES),
+)
+LONGEST = 17  # words of a caption with two things
+
+
+@dataclass(frozen=True, eq=False)
+class Scenes:
+    """Pictures, the words of their captions, and what the words say.
+
+    Shapes: x (N, 3, 32, 32) in [0, 1]; words (N, LONGEST) int64, numbers of VOCABULARY;
+        attributes (N, 2, 4) int64: of what is left and right the numbers of its thing
+        (NOTHING, if nothing is there), colour, size and height.
+    """
+
+    x: Tensor
+    words: Tensor
+    attributes: Tensor
+
+    @property
+    def captions(self) -> list[str]:
+        """As text."""
+        return [text_of(row) for row in self.words]
+
+
+def scenes(
+    n: int, images: Split | None = None, *, held_out: bool = False, seed: int = 0
+) -> Scenes:
+    """n scenes with one thing or two, one of them left and the other right.
+
+    A thing is a handwritten digit out of `images` (without: the training digits) or a
+    shape. Of each thing and colour together one combination in nine never comes, see
+    `is_held_out`; with `held_out` only these come.
+
+    Raises: ValueError if n is below 1, or images lack a digit.
+    """
+    if n < 1:
+        raise ValueError(f"n is {n}; ask for 1 scene or more.")
+    images = digits().train if images is None else images
+    g = torch.Generator().manual_seed(seed)
+    attributes = _random_attributes(n, held_out, g)
+    x = torch.ones(n, 3, SIDE, SIDE)
+    for side in range(2):
+        things = attributes[:, side]
+        masks = _placed(_masks(things[:, 0], images, g), things, side, g)
+        colors = torch.tensor(list(COLORS.values()))[things[:, 1], :, None, None]
+        x = torch.lerp(x, colors.expand_as(x), masks)
+    words = torch.stack([words_of(_caption(row)) for row in attributes.tolist()])
+    return Scenes(x, words, attributes)
+
+
+def is_held_out(thing: Tensor, color: Tensor) -> Tensor:
+    """Which combinations of a thing and a colour are kept for testing.
+
+    Each thing and each colour comes in others.
+
+    Shapes: thing and color int64, of one shape -> bool.
+    """
+    return (thing + 4 * color) % 9 == 0
+
+
+def words_of(caption: str) -> Tensor:
+    """The numbers of a caption's words: (LONGEST,) int64, 0 behind its end.
+
+    Raises: ValueError for an unknown word, naming the nearest, or too many words.
+    """
+    words = caption.lower().split()
+    for word in words:
+        if word not in VOCABULARY:
+            raise ValueError(
+                f"The word {word!r} is not known{nearest(word, VOCABULARY[1:])}"
+            )
+    if len(words) > LONGEST:
+        raise ValueError(f"There are {len(words)} words; give at most {LONGEST}.")
+    numbers = torch.zeros(LONGEST, dtype=torch.int64)
+    numbers[: len(words)] = torch.tensor(
+        [VOCABULARY.index(word) for word in words], dtype=torch.int64
+    )
+    return numbers
+
+
+def text_of(words: Tensor) -> str:
+    """The caption of word numbers: the reverse of `words_of`."""
+    return " ".join(VOCABULARY[i] for i in words.tolist() if i)
+
+
+def _caption(sides: list[list[int]]) -> str:
+    phrases = [
+        f"a {list(SIZES)[size]} {list(COLORS)[color]} {THINGS[thing]} at the "
+        f"{HEIGHTS[height]} {side}"
+        for side, (thing, color, size, height) in zip(SIDES, sides, strict=True)
+        if thing != NOTHING
+    ]
+    return " and ".join(phrases)
+
+
+def _random_attributes(n: int, held_out: bool, g: torch.Generator) -> Tensor:
+    pairs = torch.cartesian_prod(torch.arange(len(THINGS)), torch.arange(len(COLORS)))
+    pairs = pairs[is_held_out(*pairs.T) == held_out]
+    chosen = pairs[torch.randint(len(pairs), (n, 2), generator=g)]
+    rest = torch.randint(2, (n, 2, 2), generator=g)
+    attributes = torch.cat([chosen, rest], dim=2)
+    # Both, only the left one or only the right one, equally often.
+    alone = torch.randint(3, (n,), generator=g)
+    for side in range(2):
+        attributes[alone == side + 1, side] = torch.tensor([NOTHING, 0, 0, 0])
+    return attributes
+
+
+def _masks(things: Tensor, images: Split, g: torch.Generator) -> Tensor:
+    """How much of each of 22 x 22 pixels a thing covers: (n, 1, 22, 22)."""
+    masks = torch.zeros(len(things), 1, 22, 22)
+    y = images.y.cpu()
+    for thing in range(len(THINGS)):
+        which = (things == thing).nonzero().flatten()
+        if thing >= len(DIGITS):
+            masks[which] = _shape(THINGS[thing])
+            continue
+        rows = (y == thing).nonzero().flatten()
+        if not len(rows):
+            raise ValueError(f"images hold no {DIGITS[thing]}; give all ten digits.")
+        drawn = rows[torch.randint(len(rows), (len(which),), generator=g)]
+        masks[which] = images.x[drawn.to(images.x.device)].cpu()[:, :, 3:-3, 3:-3]
+    return masks
+
+
+def _shape(name: str) -> Tensor:
+    """A filled shape, smooth at the edge: (22, 22)."""
+    fine = 4  # places in a pixel, a side
+    at = (torch.arange(22 * fine) + 0.5) / (11 * fine) - 1
+    v, u = at[:, None], at[None]
+    radius = (u.square() + v.square()).sqrt()
+    inside = {
+        "circle": radius < 0.9,
+        "square": torch.maximum(u.abs(), v.abs()) < 0.8,
+        "triangle": (v < 0.85) & (2 * u.abs() < v + 0.95),
+        "ring": (radius < 0.95) & (radius > 0.55),
+        "cross": (torch.minimum((u - v).abs(), (u + v).abs()) < 0.35)
+        & (torch.maximum(u.abs(), v.abs()) < 0.9),
+    }[name]
+    return F.avg_pool2d(inside.float()[None], fine)[0]
+
+
+def _placed(masks: Tensor, things: Tensor, side: int, g: torch.Generator) -> Tensor:
+    """Masks in their size and at their place in the scene: (n, 1, 32, 32)."""
+    largest = max(SIZES.values())
+    images = torch.zeros(len(masks), 1, largest, largest)
+    sides = torch.tensor(list(SIZES.values()))[things[:, 2]]
+    for pixels in SIZES.values():
+        resized = F.interpolate(
+            masks, (pixels, pixels), mode="bilinear", antialias=True
+        )
+        rows = sides == pixels
+        images[rows, :, :pixels, :pixels] = resized[rows]
+    images = (1.3 * images).clamp(max=1)  # thin strokes grew pale
+    images[things[:, 0] == NOTHING] = 0
+    room = (CELL - sides)[:, None] * torch.rand(len(masks), 2, generator=g)
+    cell = torch.stack([things[:, 3], torch.full((len(masks),), side)], dim=1)
+    corners = CELL * cell + room
+    return paint(images[:, None], corners[:, None, None], SIDE)[:, 0]

@@ -1,0 +1,84 @@
+"""Digits by label: flow matching, with a small U-Net that says the velocity.
+
+Some of the labels are dropped, so that the network also draws without and samples can
+lean towards their label. The samples that are judged do not lean.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+
+from companion.data import Batches, ImageData
+from companion.losses.diffusion import logit_normal_times
+from companion.models.unet import UNetFlow
+from companion.trainers import WeightAverage
+from companion.trainers.diffusion import DiffusionTrainer
+from companion.workshop.judging import scores_of_samples
+from companion.workshop.recipe import FOLDER, Recipe, Training, setting
+
+BETAS = (0.9, 0.99)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowDigits(Recipe):
+    kind = UNetFlow
+    sets = ("digits", "fashion", "emoji", "icons", "cifar10", FOLDER)
+    ships = True
+
+    steps: int = setting(20_000, "optimiser steps", least=20)
+    batch_size: int = setting(32, "images a step")
+    lr: float = setting(4e-3, "highest learning rate")
+    maps: tuple[int, ...] = setting((32, 64), "channels of the maps, largest first")
+    blocks: int = setting(1, "blocks of each size, on either way")
+    attention: bool = setting(False, "whether the smallest maps attend to themselves")
+    drop: float = setting(0.1, "share of dropped labels", below=1)
+    decay: float = setting(0.999, "of the average of the weights", least=0, below=1)
+    size: int = setting(32, "side of the pictures of emoji and of a folder")
+    parameters: float = setting(0.01, "decay of the weights", least=0)
+
+    def arguments(self, data: ImageData) -> dict[str, Any]:
+        if len(data.classes) < 2:
+            raise ValueError(
+                f"{data.source} has one class, and labels need two or more: put the "
+                "pictures of each class into a folder of its own."
+            )
+        return {
+            "image_shape": list(data.train.x.shape[1:]),
+            "widths": list(self.maps),
+            "blocks": self.blocks,
+            "attention": self.attention,
+            "num_classes": len(data.classes),
+            "untold": True,
+        }
+
+    def training(self, network: nn.Module, data: ImageData) -> Training:
+        opt = AdamW(
+            network.parameters(),
+            self.lr,
+            BETAS,
+            weight_decay=self.parameters,
+            fused=True,
+        )
+        average = WeightAverage(network, self.decay)
+        trainer = DiffusionTrainer(
+            network,
+            opt,
+            times=logit_normal_times,
+            drop=self.drop,
+            average=average,
+            schedule=OneCycleLR(opt, self.lr, total_steps=self.steps, pct_start=0.1),
+        )
+        batches = Batches(
+            data.train.x,
+            data.train.y,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            drop_last=True,
+        )
+        return Training(trainer, batches, average.G)
+
+    def judge(self, network: nn.Module, data: ImageData) -> dict[str, float]:
+        return scores_of_samples(network, data, self.data)
