@@ -32,7 +32,6 @@ CASES: dict[str, dict[str, Any]] = {
     "without R1": {"r1": 0.0},
     "batch norm in D, no R1": {"D": {"batch_norm": True}, "r1": 0.0},
     "the same, weights of 0.02": {"D": {"batch_norm": True}, "r1": 0.0, "std": 0.02},
-    "no batch norm in G": {"G": {"batch_norm": False}},
     "without the deviation": {"D": {"deviation": False}},
     "half the width": {"widths": (32, 16)},
     "transposed convolutions": {"G": {"resize": False}},
@@ -43,11 +42,11 @@ CASES: dict[str, dict[str, Any]] = {
 class DCGAN(Study):
     source = "MNIST"
 
-    steps: int = setting(2400, "optimiser steps, an even number", least=2)
-    tuning_steps: int = setting(600, "steps of the choice of a learning rate", least=2)
+    steps: int = setting(2000, "optimiser steps, an even number", least=2)
+    tuning_steps: int = setting(500, "steps of the choice of a learning rate", least=2)
     seeds: int = setting(3, "pairs of each kind")
     batch_size: int = setting(64, "images a step")
-    num_images: int = setting(5000, "images that the judge compares", least=100)
+    num_images: int = setting(2000, "images that the judge compares", least=100)
     r1: float = setting(0.1, "weight of the R1 penalty", least=0)
     decay: float = setting(0.998, "of the average of the weights", least=0, below=1)
 
