@@ -1,6 +1,7 @@
 import io
 import itertools
 import pkgutil
+import re
 from importlib import import_module
 
 import matplotlib.pyplot as plt
@@ -260,7 +261,7 @@ def test_each_diagram_stands_on_one_page_with_its_description(function):
         cell
         for path in notebooks()
         for cell in code_cells(read(path))
-        if f"{function}().draw()" in cell["source"]
+        if re.search(rf"\b{function}\(\)\.draw\(\)", cell["source"])
     ]
     (cell,) = cells
     alt = cell["metadata"]["mystnb"]["image"]["alt"]

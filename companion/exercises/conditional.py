@@ -1,45 +1,51 @@
 """Hidden cases of the chapter on conditional GANs; results worked out by hand."""
 
 import math
+from statistics import NormalDist
 
 import torch
 
-LOG2 = math.log(2.0)
+
+def fits(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """A discriminator that reads its logit off the pixel of the label's number."""
+    return x.flatten(1).gather(1, y[:, None])[:, 0]
+
+
+def _pictures(*rows: list[float]) -> torch.Tensor:
+    return torch.tensor(rows)[:, None, None, :]
+
+
+def _softplus(a: float) -> float:
+    return math.log1p(math.exp(a))
+
 
 CASES = {
-    "conditional_value": [
-        # Equal: -log 4, whatever the shares.
-        (
-            (torch.eye(2), torch.eye(2), torch.tensor([0.3, 0.7])),
-            -2 * LOG2,
-        ),
-        # Label 0 right, label 1 nothing in common.
-        (
-            (
-                torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]),
-                torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]),
-                torch.tensor([0.75, 0.25]),
-            ),
-            -1.5 * LOG2,
-        ),
-        # D* = 1/3, 1: the value is 1/2 log 1/3 + 1/2 log 1 + log 2/3.
-        (
-            (
-                torch.tensor([[0.5, 0.5]]),
-                torch.tensor([[1.0, 0.0]]),
-                torch.tensor([1.0]),
-            ),
-            0.5 * math.log(1 / 3) + math.log(2 / 3),
-        ),
+    "share_within": [
+        ((1.0, 1), 2 * NormalDist().cdf(1.0) - 1),
+        # The middle half of each number: one noise in 2 to the 10.
+        ((NormalDist().inv_cdf(0.75), 10), 2.0**-10),
+        ((0.0, 3), 0.0),
     ],
-    "class_rows": [
+    "label_loss": [
+        # Logits 3 and 1 for the real pictures, 0 and -2 for the forged ones.
         (
             (
-                torch.tensor([1.0, 2.0]),
-                torch.tensor([[0.0, 3.0, 5.0], [1.0, 0.0, -2.0]]),
+                fits,
+                _pictures([3.0, 9.0], [9.0, 1.0]),
+                torch.tensor([0, 1]),
+                _pictures([0.0, 9.0], [9.0, -2.0]),
             ),
-            torch.tensor([[1.0, 3.0], [4.0, 2.0], [6.0, 0.0]]),
+            (_softplus(-3) + _softplus(0) + _softplus(-1) + _softplus(-2)) / 2,
         ),
-        ((torch.zeros(3), torch.eye(3)), torch.eye(3)),
+        # The labels may be of another order: logits 2 and 0, then 0 and 0.
+        (
+            (
+                fits,
+                _pictures([0.0, 2.0], [0.0, 5.0]),
+                torch.tensor([1, 0]),
+                _pictures([7.0, 0.0], [0.0, 7.0]),
+            ),
+            (_softplus(-2) + 3 * _softplus(0)) / 2,
+        ),
     ],
 }

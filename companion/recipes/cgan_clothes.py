@@ -1,8 +1,6 @@
 """Clothes by label: the conditional GAN of the digits on Fashion-MNIST.
 
-Every setting but the number of steps is that of the digits. No judge of clothes ships
-with the book, so samples are compared with their nearest training pictures, beside
-test images.
+Every setting but the number of steps is that of the digits.
 """
 
 from dataclasses import dataclass
