@@ -34,7 +34,7 @@ PAGES := $(shell find book tools -name '*.ipynb_checkpoints' -prune -o \
 	-name '__pycache__' -prune -o -type f -print | sed 's/ /\\ /g') _config.yml _toc.yml
 PYTEST := $(RUN) -m pytest -n $(JOBS)
 NBVAL := --dist loadscope --no-loadscope-reorder \
-	--nbval-lax --nbval-current-env --nbval-cell-timeout=600
+	--nbval-lax --nbval-current-env --nbval-cell-timeout=1200
 
 # As in tools/processes.py: the processes share the cores, their threads do not.
 export COMPANION_THREADS := 1

@@ -118,7 +118,7 @@ TARGETS = {
     "lint": ("-m", "ruff", "check", "."),
     "unit": ("-m", "pytest", "-n", "2"),
     "pages": ("-m", "pytest", "tests/test_book_pages.py"),
-    "notebooks": ("--nbval-cell-timeout=600", "book/b.ipynb", "book/a.ipynb"),
+    "notebooks": ("--nbval-cell-timeout=1200", "book/b.ipynb", "book/a.ipynb"),
     "embedded": (
         "tools/longest_first.py",
         "book/pictures/data.ipynb",

@@ -25,7 +25,7 @@ from nbclient.exceptions import (
 from notebooks import ROOT, code_cells, notebooks, read, write
 from processes import SIDE_BY_SIDE
 
-TIMEOUT = 600  # seconds for one cell
+TIMEOUT = 1200  # seconds for one cell
 # Asked of the kernel that ran the notebook, after its last cell.
 PROBE = """\
 import json as _json, platform as _platform, torch as _torch
