@@ -211,7 +211,7 @@ class Denoiser(nn.Module):
             `guided`.
         """
         x = self.noise(n, generator=generator)
-        labels = tuple(z.to(x.device) for z in self._labels(n, y))
+        labels = self._labels(x, y)
         denoiser = self if guidance == 1 else guided(self, guidance)
         with evaluating(self):
             *_, (_, x, _) = draw(
@@ -229,11 +229,13 @@ class Denoiser(nn.Module):
         """What the network is given in place of labels that it is not told."""
         return torch.full_like(y, self.network.nothing)
 
-    def _labels(self, n: int, y: Tensor | None) -> tuple[Tensor, ...]:
+    def _labels(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
         if y is not None:
-            check_lengths("noise", torch.empty(n), y)
-            return (y,)
-        return () if self.num_classes is None else (torch.arange(n) % self.num_classes,)
+            check_lengths("noise", x, y)
+            return (y.to(x.device),)
+        if self.num_classes is None:
+            return ()
+        return (torch.arange(len(x), device=x.device) % self.num_classes,)
 
 
 class VelocityDenoiser(Denoiser):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from companion.data import ImageData
 from companion.models.cgan import ConditionalDCGANGenerator, ProjectionDiscriminator
 from companion.recipes.gan_digits import GANDigits
-from companion.workshop.recipe import setting
+from companion.workshop.recipe import num_classes, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +26,12 @@ class CGANDigits(GANDigits):
     steps: int = setting(30_000, "optimiser steps")
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
-        if len(data.classes) < 2:
-            raise ValueError(
-                f"{data.source} has one class, and labels need two or more: put the "
-                "pictures of each class into a folder of its own."
-            )
         return {
             "image_shape": list(data.train.x.shape[1:]),
             "widths": list(self.widths_G),
             "latent": self.latent,
             "subpixel": True,
-            "num_classes": len(data.classes),
+            "num_classes": num_classes(data),
         }
 
     def discriminator(self, data: ImageData) -> nn.Module:

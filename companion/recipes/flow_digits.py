@@ -17,7 +17,13 @@ from companion.models.unet import UNetFlow
 from companion.trainers import WeightAverage
 from companion.trainers.diffusion import DiffusionTrainer
 from companion.workshop.judging import scores_of_samples
-from companion.workshop.recipe import FOLDER, Recipe, Training, setting
+from companion.workshop.recipe import (
+    FOLDER,
+    Recipe,
+    Training,
+    num_classes,
+    setting,
+)
 
 BETAS = (0.9, 0.99)
 
@@ -40,17 +46,12 @@ class FlowDigits(Recipe):
     parameters: float = setting(0.01, "decay of the weights", least=0)
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
-        if len(data.classes) < 2:
-            raise ValueError(
-                f"{data.source} has one class, and labels need two or more: put the "
-                "pictures of each class into a folder of its own."
-            )
         return {
             "image_shape": list(data.train.x.shape[1:]),
             "widths": list(self.maps),
             "blocks": self.blocks,
             "attention": self.attention,
-            "num_classes": len(data.classes),
+            "num_classes": num_classes(data),
             "untold": True,
         }
 

@@ -111,6 +111,19 @@ class Study(AnyRecipe):
         raise NotImplementedError
 
 
+def num_classes(data: ImageData) -> int:
+    """How many labels there are to be told.
+
+    Raises: ValueError, with the remedy, for pictures of one class.
+    """
+    if len(data.classes) < 2:
+        raise ValueError(
+            f"{data.source} has one class, and labels need two or more: put the "
+            "pictures of each class into a folder of its own."
+        )
+    return len(data.classes)
+
+
 def names() -> list[str]:
     """The recipes there are: the files of companion/recipes."""
     return sorted(m.name for m in pkgutil.iter_modules(companion.recipes.__path__))
