@@ -47,8 +47,9 @@ def saturating_loss(fake_logits: Tensor) -> Tensor:
 def r1_penalty(D: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """|grad_x D(x)|^2 at real images, D as logits; one value per image.
 
-    The result has a gradient by D's parameters. D must treat each image on its own:
-    with batch normalisation the value would mix the images.
+    The result has a gradient with respect to D's parameters. D must treat each image on
+    its own: with batch normalisation the value would mix the images. (A deviation of
+    the batch, one number for all of it, mixes them a little.)
 
     Shapes: x (B, ...) -> (B,).
     Units: squared logits per squared pixel value, >= 0.

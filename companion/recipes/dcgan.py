@@ -1,10 +1,12 @@
 """DCGAN, one choice at a time: what each part of the chapter's pair brings on digits.
 
-Each case changes one thing of the chapter's own pair. It has its own learning rate: of
-two, the one with the smaller distance from the validation images after a short run
-with another seed. The rate is constant for the first half of a training and then falls
-to zero. Samples are judged beside test images: of the last and of the averaged weights,
-at the half, where the rate is still constant, and at the end.
+Each case changes one thing of the chapter's own pair, but that batch normalisation in D
+takes the place of the penalty, which it forbids, and then comes with small weights of
+both networks as well. Each has its own learning rate: of two, the one with the smaller
+distance from the validation images after a short run with another seed. The rate is
+constant for the first half of a training and then falls to zero. Samples are judged
+beside test images: of the last and of the averaged weights, at the half, where the rate
+is still constant, and at the end.
 """
 
 import time
