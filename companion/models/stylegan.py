@@ -63,8 +63,8 @@ class StyleGenerator(Generator):
     adds its own share to the image. `mapping` and `synthesis` are the two parts;
     `synthesis` takes one style for each layer, so that styles can be mixed.
 
-    In training mode half of the images have two styles, of two noises, the second from
-    a random layer on. `w_mean` follows the mean style, for truncation.
+    In training mode nearly half of the images have two styles, of two noises, the
+    second from a random layer on. `w_mean` follows the mean style, for truncation.
 
     Shapes: as `Generator`; w (B, latent), styles (B, num_styles, latent).
     Raises: as `Generator`, also for sides that are no multiples of 2^(n - 1).
@@ -155,7 +155,7 @@ class StyleGenerator(Generator):
         if self.training:
             other = self.repeated(self.mapping(self.noise(len(z))))
             self._follow(styles[:, 0])
-            # As many places to change the style as layers, and as many beyond.
+            # n - 1 places between the n layers, and n behind the last: no change.
             change = torch.randint(1, 2 * self.num_styles, (len(z), 1), device=z.device)
             layer = torch.arange(self.num_styles, device=z.device)
             styles = torch.where((layer < change)[:, :, None], styles, other)
