@@ -175,6 +175,7 @@ def test_a_flow_learns_what_words_mean():
         (lambda: words_of("a " * 18), "18 words"),
         (lambda: WordEncoder(6, 3)(torch.zeros(2, 4, dtype=torch.int64)), "give .B, 3"),
         (lambda: WordEncoder(6, 3)(torch.full((2, 3), 6)), "words"),
+        (lambda: WordFlow(**SIZE).sample(2), "told a caption: give y"),
         (
             lambda: WordFlow(**SIZE).sample(2, y=torch.zeros(1, 3, dtype=torch.int64)),
             "2 rows for 1 labels",

@@ -56,7 +56,8 @@ class GaussianMixture:
 
         Raises: ValueError for times outside [0, 1].
         """
-        return self._parts(x_t, torch.as_tensor(t), y).logsumexp(dim=1)
+        log_parts, *_ = self._parts(x_t, torch.as_tensor(t), y)
+        return log_parts.logsumexp(dim=1)
 
     def score(
         self, x_t: Tensor, t: Tensor | float = 0.0, y: Tensor | None = None
@@ -65,25 +66,21 @@ class GaussianMixture:
 
         Raises: ValueError for times outside [0, 1].
         """
-        t = torch.as_tensor(t)
-        a, b = (over(curve(t), x_t) for curve in (self.path.alpha, self.path.sigma))
-        shares = self._parts(x_t, t, y).softmax(dim=1)[:, :, None]
-        variances = (a**2 * self.variances + b**2)[..., None]  # (1 or B, M, 1)
-        pulls = (a[..., None] * self.means - x_t[:, None]) / variances
-        return (shares * pulls).sum(dim=1)
+        log_parts, off, variances = self._parts(x_t, torch.as_tensor(t), y)
+        shares = log_parts.softmax(dim=1)
+        return -((shares / variances)[:, :, None] * off).sum(dim=1)
 
     def __call__(self, x_t: Tensor, t: Tensor, y: Tensor | None = None) -> Estimate:
         """The mean picture and the mean noise, given x_t: each (B, D).
 
         Raises: ValueError for times outside [0, 1].
         """
+        log_parts, off, variances = self._parts(x_t, t, y)
+        shares = log_parts.softmax(dim=1)[:, :, None]
         a, b = (over(curve(t), x_t) for curve in (self.path.alpha, self.path.sigma))
-        shares = self._parts(x_t, t, y).softmax(dim=1)[:, :, None]
-        variances = a**2 * self.variances + b**2  # (1 or B, M)
-        off = x_t[:, None] - a[..., None] * self.means
-        gain = (a * self.variances / variances)[..., None]
+        gain = (a * self.variances / variances)[:, :, None]
         image = (shares * (self.means + gain * off)).sum(dim=1)
-        noise = (shares * off * (b / variances)[..., None]).sum(dim=1)
+        noise = (shares * off * (b / variances)[:, :, None]).sum(dim=1)
         return Estimate(image, noise)
 
     def untold(self, y: Tensor) -> Tensor:
@@ -112,17 +109,22 @@ class GaussianMixture:
         x = self.means[part] + self.variances[part].sqrt()[:, None] * eps
         return x, self.labels[part]
 
-    def _parts(self, x_t: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
-        """log of share times density of each part at x_t: (B, M)."""
+    def _parts(
+        self, x_t: Tensor, t: Tensor, y: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each part at x_t: log of share times density, distance, and variance.
+
+        Shapes: (B, M), (B, M, D) from the part's centre, (1 or B, M).
+        """
         check_times(t)
         a, b = (over(curve(t), x_t) for curve in (self.path.alpha, self.path.sigma))
         variances = a**2 * self.variances + b**2
-        squares = (x_t[:, None] - a[..., None] * self.means).square().sum(dim=2)
-        dimensions = self.means.shape[1]
+        off = x_t[:, None] - a[..., None] * self.means
         log_normal = -(
-            squares / variances + dimensions * (2 * torch.pi * variances).log()
+            off.square().sum(dim=2) / variances
+            + off.shape[2] * (2 * torch.pi * variances).log()
         )
-        return self._log_shares(x_t, y) + log_normal / 2
+        return self._log_shares(x_t, y) + log_normal / 2, off, variances
 
     def _log_shares(self, x_t: Tensor, y: Tensor | None) -> Tensor:
         if y is None:

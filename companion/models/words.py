@@ -71,6 +71,11 @@ class WordUNet(TimeUNet):
         self.untold, self.nothing = True, 0
 
     def condition(self, x: Tensor, *y: Tensor) -> tuple[Tensor, ...]:
+        if not y:
+            raise ValueError(
+                "This network is told a caption: give y, the numbers of its words; all "
+                "0 if nothing is said."
+            )
         (words,) = y
         check_lengths("x", x, words)
         vectors, hidden = self.encoder(words), behind_the_end(words)

@@ -22,7 +22,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from companion.data import Batches, ImageData, digits
 from companion.models.gan import DCGANDiscriminator, DCGANGenerator, init_dcgan
 from companion.recipes.cures import falling
-from companion.recipes.game import TUNING_SEED, Measure, measured_by, whole
+from companion.recipes.game import TUNING_SEED, Measure, both_measures, whole
 from companion.trainers import GANTrainer, WeightAverage
 from companion.workshop.recipe import Found, Study, setting
 
@@ -58,10 +58,7 @@ class DCGAN(Study):
     def from_data(self, data: ImageData) -> Found:
         """For each case its learning rate, and the scores of each seed."""
         begun = time.perf_counter()
-        choose, measure = (
-            measured_by(split.x[: self.num_images])
-            for split in (data.validation, data.test)
-        )
+        choose, measure = both_measures(data, self.num_images)
         cases: dict[str, Any] = {}
         for name, changes in CASES.items():
             run = partial(self.run, changes, data)

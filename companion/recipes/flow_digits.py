@@ -43,7 +43,7 @@ class FlowDigits(Recipe):
     drop: float = setting(0.1, "share of dropped labels", below=1)
     decay: float = setting(0.999, "of the average of the weights", least=0, below=1)
     size: int = setting(32, "side of the pictures of emoji and of a folder")
-    parameters: float = setting(0.01, "decay of the weights", least=0)
+    weight_decay: float = setting(0.01, "decay of the weights", least=0)
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
         return {
@@ -60,7 +60,7 @@ class FlowDigits(Recipe):
             network.parameters(),
             self.lr,
             BETAS,
-            weight_decay=self.parameters,
+            weight_decay=self.weight_decay,
             fused=True,
         )
         average = WeightAverage(network, self.decay)

@@ -72,10 +72,7 @@ class Game(Study):
     def from_data(self, data: ImageData) -> Found:
         """A case for each variant, and one for each loss with each start."""
         begun = time.perf_counter()
-        choose, measure = (
-            measured_by(split.x[: self.num_images])
-            for split in (data.validation, data.test)
-        )
+        choose, measure = both_measures(data, self.num_images)
         a_pass = len(self.batches(data, 0))
         variants, rows = {}, []
         for name in VARIANTS:
@@ -244,6 +241,14 @@ def whole(trainer: Trainer, batches: Batches, **how: Any) -> History:
 
 def adam(network: nn.Module, lr: float) -> Adam:
     return Adam(network.parameters(), lr=lr, betas=(0.5, 0.99), fused=True)
+
+
+def both_measures(data: ImageData, num_images: int) -> tuple[Measure, Measure]:
+    """Beside validation images, to choose by, and beside test images."""
+    choose, measure = (
+        measured_by(split.x[:num_images]) for split in (data.validation, data.test)
+    )
+    return choose, measure
 
 
 def measured_by(real: Tensor) -> Measure:
