@@ -34,7 +34,7 @@ class FlowDigits(Recipe):
     sets = ("digits", "fashion", "emoji", "icons", "cifar10", FOLDER)
     ships = True
 
-    steps: int = setting(20_000, "optimiser steps", least=20)
+    steps: int = setting(30_000, "optimiser steps", least=20)
     batch_size: int = setting(32, "images a step")
     lr: float = setting(4e-3, "highest learning rate")
     maps: tuple[int, ...] = setting((32, 64), "channels of the maps, largest first")
