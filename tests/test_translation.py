@@ -311,6 +311,36 @@ def test_identity_loss_by_hand():
     torch.testing.assert_close(found, expected)
 
 
+def test_r1_adds_half_of_the_squared_gradient_of_the_mean_logit_at_true_pairs():
+    trainer = pix2pix(r1=3.0)
+    D = copy.deepcopy(trainer.D)
+    before = copy.deepcopy(trainer.G)
+    trainer.step(X, Y)
+    pair = torch.cat([X, Y], 1).requires_grad_()
+    logits = D(pair)
+    each = sum(logits[i].mean() for i in range(len(logits)))
+    (slope,) = torch.autograd.grad(each, pair, create_graph=True)
+    penalty = slope.square().sum(dim=(1, 2, 3)).mean()
+    fake = D(torch.cat([X, before(X).detach()], 1))
+    bce = functional.binary_cross_entropy_with_logits
+    loss_D = bce(logits, torch.ones_like(logits)) + bce(fake, torch.zeros_like(fake))
+    descend(loss_D + 3.0 / 2 * penalty, D)
+    torch.testing.assert_close(weights(trainer.D), weights(D))
+
+
+def test_r1_refuses_a_discriminator_with_batch_normalisation():
+    G, D = UNet(1, 3, [4]), PatchDiscriminator(4, [4, 4], batch_norm=True)
+    with pytest.raises(ValueError, match="batch_norm=False"):
+        Pix2PixTrainer(G, D, optimiser(G), optimiser(D), r1=1.0)
+
+
+def test_doublings_begin_with_four_pixels_alike():
+    G = UNet(1, 3, [4, 8], batch_norm=False)
+    for up in G.ups:
+        weight = up[0].weight.unflatten(0, (-1, 4))
+        assert torch.equal(weight, weight[:, :1].expand_as(weight))
+
+
 @pytest.mark.parametrize("kind", [pix2pix, cyclegan])
 @pytest.mark.parametrize("still", ["G", "D"])
 def test_each_phase_moves_its_own_networks_only(kind, still):

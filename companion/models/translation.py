@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.convolution import receptive_field
+from companion.models.enlarging import alike
 from companion.models.gan import checked_widths
 
 
@@ -17,17 +18,18 @@ class UNet(nn.Module):
 
     `widths` lists the channels of the maps, largest maps first: n widths, n halvings
     by convolutions of stride 2. Each doubling makes the 2 x 2 blocks of pixels as
-    channels; what came in at that size is then laid beside its result (the skip
-    connection), the picture itself at last. An odd side is halved upwards, and its
-    doubling is cut to the size of the skip: any side from 2^n on will do. With
-    `residual` the result is what to add to the picture, at first nothing: a network
-    that starts as the identity.
+    channels, at first all four alike; what came in at that size is then joined to its
+    result (the skip connection), the picture itself at last. An odd side is halved
+    upwards, and its doubling is cut to the size of the skip: any side from 2^n on will
+    do. With `residual` the result is what to add to the picture, at first nothing: a
+    network that starts as the identity.
 
     Shapes: x (B, in_channels, H, W) in [0, 1] -> (B, out_channels, H, W) in [0, 1].
     Raises: ValueError for channels or widths below 1, pictures of another number of
         channels, or sides below 2^n; residual with other channels out than in.
     Source: Ronneberger et al. (2015); as a generator: Isola et al. (2017).
-    Differs: sub-pixel doublings (Shi et al. 2016), no drop-out, ends in a sigmoid.
+    Differs: sub-pixel doublings (Shi et al. 2016) that begin without a grid (Aitken et
+        al. 2017), no drop-out, ends in a sigmoid.
     """
 
     unit_range = True  # trainers refuse pictures in another range
@@ -60,11 +62,9 @@ class UNet(nn.Module):
         channels = widths[-1]
         made_at = [max(widths[0] // 2, 1), *widths[:-1]]
         for skip, made in zip(reversed(sizes[:-1]), reversed(made_at), strict=True):
-            self.ups.append(
-                nn.Sequential(
-                    *_layer(channels, 4 * made, batch_norm), nn.PixelShuffle(2)
-                )
-            )
+            convolution, *rest = _layer(channels, 4 * made, batch_norm)
+            alike(convolution)
+            self.ups.append(nn.Sequential(convolution, *rest, nn.PixelShuffle(2)))
             channels = made + skip
         self.last = nn.Conv2d(channels, out_channels, 3, padding=1)
         self.residual = residual

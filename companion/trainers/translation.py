@@ -11,8 +11,9 @@ from companion.losses import (
     least_squares_discriminator_loss,
     least_squares_generator_loss,
     non_saturating_loss,
+    r1_penalty,
 )
-from companion.trainers.gan import frozen
+from companion.trainers.gan import check_no_batch_norm, frozen
 from companion.trainers.inputs import Check, pictures_of
 from companion.trainers.parts import (
     advance,
@@ -59,14 +60,15 @@ class Pix2PixTrainer:
     """Paired pictures x, y: G(x) near y, and such that D takes (x, G(x)) for a pair.
 
     D sees x and y laid in the channels, and answers for each patch; each patch counts
-    as an image of its own. `lambda_l1` weighs the L1 error, `lambda_gan` the game.
-    Schedules, torch learning-rate schedulers, advance once a step.
+    as an image of its own. `lambda_l1` weighs the L1 error, `lambda_gan` the game, and
+    `r1` the penalty on D's gradient at true pairs, of its mean logit. Schedules, torch
+    learning-rate schedulers, advance once a step.
 
     Raises: ValueError if D does not take the channels of x and y together, an
-        optimiser does not hold exactly its own network's parameters, or a weight is
-        negative; in `step`, before any update, for pictures of other channels,
-        numbers or sizes.
-    Source: Isola et al. (2017), equation 4.
+        optimiser does not hold exactly its own network's parameters, a weight is
+        negative, or a D with batch normalisation comes with r1; in `step`, before any
+        update, for pictures of other channels, numbers or sizes.
+    Source: Isola et al. (2017), equation 4; r1: Mescheder et al. (2018), section 4.1.
     Differs: no noise and no drop-out in G; L1 is a mean over pixels.
     """
 
@@ -79,15 +81,18 @@ class Pix2PixTrainer:
         *,
         lambda_l1: float = 100.0,
         lambda_gan: float = 1.0,
+        r1: float = 0.0,
         schedule_G: LRScheduler | None = None,
         schedule_D: LRScheduler | None = None,
     ):
         check_optimizer("opt_G", opt_G, G=G)
         check_optimizer("opt_D", opt_D, D=D)
         _check_channels("D", D.in_channels, G.in_channels + G.out_channels)
-        check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan)
+        check_weights(lambda_l1=lambda_l1, lambda_gan=lambda_gan, r1=r1)
+        if r1:
+            check_no_batch_norm(D)
         self.G, self.D, self.opt_G, self.opt_D = G, D, opt_G, opt_D
-        self.lambda_l1, self.lambda_gan = lambda_l1, lambda_gan
+        self.lambda_l1, self.lambda_gan, self.r1 = lambda_l1, lambda_gan, r1
         self.schedule_G, self.schedule_D = schedule_G, schedule_D
 
     def takes(self, x: Tensor) -> dict[str, Check]:
@@ -98,11 +103,12 @@ class Pix2PixTrainer:
         y_fake = self.G(x)
         l1 = absolute_error(y_fake, y).mean()
 
-        real = self.D(torch.cat([x, y], dim=1)).flatten()
+        pair = torch.cat([x, y], dim=1)
+        real = self.D(pair).flatten()
         fake = self.D(torch.cat([x, y_fake.detach()], dim=1)).flatten()
         loss_D = discriminator_loss(real, fake).mean()
         self.opt_D.zero_grad()
-        loss_D.backward()
+        (loss_D + self._penalty(pair)).backward()
         self.opt_D.step()
 
         with frozen(self.D):
@@ -113,6 +119,15 @@ class Pix2PixTrainer:
         self.opt_G.step()
         advance(self.schedule_G, self.schedule_D)
         return {"loss_D": loss_D, "loss_G": loss_G, "l1": l1}
+
+    def _penalty(self, pair: Tensor) -> Tensor | float:
+        if not self.r1:
+            return 0.0
+
+        def mean_logit(z: Tensor) -> Tensor:
+            return self.D(z).flatten(1).mean(dim=1)
+
+        return self.r1 / 2 * r1_penalty(mean_logit, pair).mean()
 
 
 class CycleGANTrainer:
