@@ -25,11 +25,11 @@ from companion.workshop.recipe import Found, Study, check_rising, setting
 class FlowSteps(Study):
     source = "MNIST"
 
-    euler: tuple[int, ...] = setting((2, 4, 8, 16, 32, 64), "steps of Euler")
-    heun: tuple[int, ...] = setting((2, 3, 5, 8, 16, 32), "steps of Heun")
-    finest: int = setting(64, "steps of Heun that stand for the solution")
+    euler: tuple[int, ...] = setting((2, 4, 8, 16, 32), "steps of Euler")
+    heun: tuple[int, ...] = setting((2, 3, 5, 8, 16), "steps of Heun")
+    finest: int = setting(32, "steps of Heun that stand for the solution")
     noises: int = setting(3, "drawings from other noise")
-    repeated: int = setting(32, "most evaluations of which all noises are drawn")
+    repeated: int = setting(9, "most evaluations with which all noises are drawn")
     num_images: int = setting(2000, "images that the judge compares", least=100)
 
     def __post_init__(self) -> None:
