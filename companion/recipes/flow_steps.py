@@ -26,8 +26,8 @@ class FlowSteps(Study):
     source = "MNIST"
 
     euler: tuple[int, ...] = setting((2, 4, 8, 16, 32), "steps of Euler")
-    heun: tuple[int, ...] = setting((2, 3, 5, 8, 16), "steps of Heun")
-    finest: int = setting(32, "steps of Heun that stand for the solution")
+    heun: tuple[int, ...] = setting((2, 3, 5, 8), "steps of Heun")
+    finest: int = setting(16, "steps of Heun that stand for the solution")
     noises: int = setting(3, "drawings from other noise")
     repeated: int = setting(9, "most evaluations with which all noises are drawn")
     num_images: int = setting(2000, "images that the judge compares", least=100)
