@@ -34,10 +34,10 @@ class Colours(Recipe):
     ships = True
 
     data: str = setting("emoji", "what to learn from")
-    steps: int = setting(8000, "optimiser steps")
+    steps: int = setting(6000, "optimiser steps")
     batch_size: int = setting(16, "pairs a step")
     lr: float = setting(2e-3, "learning rate, of the first half")
-    lambda_l1: float = setting(1.0, "weight of the L1 error", least=0)
+    lambda_l1: float = setting(10.0, "weight of the L1 error", least=0)
     r1: float = setting(0.1, "weight of the R1 penalty", least=0)
     size: int = setting(32, "side of the pictures")
 
