@@ -20,8 +20,6 @@ OPEN = {
     "textures for games",
     "medical imaging as an outlook",
     "VAE with an adversarial loss",
-    "diffusion",
-    "flow matching",
     "text-to-image",
     "light-weight models",
     "many GPUs",
