@@ -85,6 +85,9 @@ def test_what_ships_is_described_and_works(name):
     if hasattr(network, "sample"):
         out = network.sample(2, generator=torch.Generator().manual_seed(0))
         assert len(out) == 2
+    elif hasattr(network, "in_channels"):  # from pictures to pictures
+        out = network(torch.rand(2, network.in_channels, 32, 32))
+        assert out.shape == (2, network.out_channels, 32, 32)
     else:
         out = network(torch.rand(2, *network.image_shape))
         assert out.shape == (2, network.num_classes)

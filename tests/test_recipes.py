@@ -57,6 +57,7 @@ TINY = {
     "samples": 3,
     "dealings": 2,
     "widths": (4, 8, 8, 8),
+    "looks": (5, 10),
 }
 
 
