@@ -22,7 +22,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from companion.data import Batches, ImageData, digits
 from companion.models.gan import DCGANDiscriminator, DCGANGenerator, init_dcgan
 from companion.recipes.cures import falling
-from companion.recipes.game import TUNING_SEED, Measure, both_measures, whole
+from companion.recipes.game import Measure, at_best_rate, both_measures, whole
 from companion.trainers import GANTrainer, WeightAverage
 from companion.workshop.recipe import Found, Study, setting
 
@@ -58,22 +58,17 @@ class DCGAN(Study):
     def from_data(self, data: ImageData) -> Found:
         """For each case its learning rate, and the scores of each seed."""
         begun = time.perf_counter()
-        choose, measure = both_measures(data, self.num_images)
+        measures = both_measures(data, self.num_images)
         cases: dict[str, Any] = {}
         for name, changes in CASES.items():
             run = partial(self.run, changes, data)
-            tuning = {
-                lr: run(choose, lr, self.seed + TUNING_SEED, self.tuning_steps)
-                for lr in RATES
-            }
-            lr = min(RATES, key=lambda rate: tuning[rate]["averaged, end"]["frechet"])
-            runs = [
-                run(measure, lr, seed, self.steps)
-                for seed in range(self.seed, self.seed + self.seeds)
-            ]
-            cases[name] = {"lr": lr} | {
-                at: [found[at] for found in runs] for at in runs[0]
-            }
+            cases[name] = at_best_rate(
+                self,
+                RATES,
+                run,
+                measures,
+                lambda found: found["averaged, end"]["frechet"],
+            )
             print(name, cases[name], flush=True)
         values = {"rates": RATES, "images": self.num_images, "cases": cases}
         a_case = len(RATES) * self.tuning_steps + self.seeds * self.steps

@@ -10,7 +10,7 @@ their beginning and with a D that was trained for a while before G begins.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -249,6 +249,29 @@ def both_measures(data: ImageData, num_images: int) -> tuple[Measure, Measure]:
         measured_by(split.x[:num_images]) for split in (data.validation, data.test)
     )
     return choose, measure
+
+
+def at_best_rate(
+    study: Any,
+    rates: Sequence[float],
+    run: Callable[[Measure, float, int, int], dict[str, Any]],
+    measures: tuple[Measure, Measure],
+    distance: Callable[[dict[str, Any]], float],
+) -> dict[str, Any]:
+    """What each seed finds with the best learning rate, and that rate.
+
+    `run(measure, lr, seed, steps)` is one training. The rate with the smallest distance
+    after a short run with another seed, beside the first of the `measures`, is taken.
+    """
+    choose, measure = measures
+    seed, tuning_steps = study.seed + TUNING_SEED, study.tuning_steps
+    tuning = {lr: distance(run(choose, lr, seed, tuning_steps)) for lr in rates}
+    lr = min(rates, key=tuning.__getitem__)
+    runs = [
+        run(measure, lr, seed, study.steps)
+        for seed in range(study.seed, study.seed + study.seeds)
+    ]
+    return {"lr": lr} | {key: [found[key] for found in runs] for key in runs[0]}
 
 
 def measured_by(real: Tensor) -> Measure:

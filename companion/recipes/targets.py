@@ -30,7 +30,7 @@ from companion.models.diffusion import (
 )
 from companion.models.sampling import draw, times_down
 from companion.models.unet import TimeUNet
-from companion.recipes.game import TUNING_SEED, Measure, both_measures, whole
+from companion.recipes.game import Measure, at_best_rate, both_measures, whole
 from companion.trainers import WeightAverage
 from companion.trainers.diffusion import DiffusionTrainer
 from companion.workshop.recipe import Found, Study, setting
@@ -65,22 +65,13 @@ class Targets(Study):
     def from_data(self, data: ImageData) -> Found:
         """For each target its learning rate, the scores and errors of each seed."""
         begun = time.perf_counter()
-        choose, measure = both_measures(data, self.num_images)
+        measures = both_measures(data, self.num_images)
         targets: dict[str, Any] = {}
         for name in TARGETS:
             run = partial(self.run, name, data)
-            tuning = {
-                lr: run(choose, lr, self.seed + TUNING_SEED, self.tuning_steps)
-                for lr in RATES
-            }
-            lr = min(RATES, key=lambda rate: tuning[rate]["frechet"])
-            runs = [
-                run(measure, lr, seed, self.steps)
-                for seed in range(self.seed, self.seed + self.seeds)
-            ]
-            targets[name] = {"lr": lr} | {
-                key: [found[key] for found in runs] for key in runs[0]
-            }
+            targets[name] = at_best_rate(
+                self, RATES, run, measures, lambda found: found["frechet"]
+            )
             print(name, targets[name], flush=True)
         values = {
             "rates": RATES,
