@@ -7,7 +7,6 @@ from companion.data.scenes import (
     COLORS,
     DIGITS,
     HEIGHTS,
-    LONGEST,
     NOTHING,
     SHAPES,
     SIDES,
@@ -16,8 +15,6 @@ from companion.data.scenes import (
     VOCABULARY,
     is_held_out,
     scenes,
-    text_of,
-    words_of,
 )
 from companion.models.words import CrossAttention, WordEncoder, WordFlow, WordUNet
 from companion.trainers import fit
@@ -116,10 +113,11 @@ def test_digits_are_of_the_images_and_look_like_them(images):
 
 def test_words_and_text_are_each_others_reverse(some):
     for row in some.words[:20]:
-        assert torch.equal(words_of(text_of(row)), row)
-    assert text_of(words_of("a small red seven at the top left")).endswith("left")
-    assert words_of("").tolist() == [0] * LONGEST
-    assert len(set(VOCABULARY)) == len(VOCABULARY) == 32
+        assert torch.equal(VOCABULARY.numbers(VOCABULARY.text(row)), row)
+    one = VOCABULARY.numbers("A small  red seven at the top left")
+    assert VOCABULARY.text(one) == "a small red seven at the top left"
+    assert VOCABULARY.numbers("").tolist() == [0] * VOCABULARY.longest
+    assert len(VOCABULARY) == 32
     assert len(DIGITS) == 10
 
 
@@ -171,8 +169,8 @@ def test_a_flow_learns_what_words_mean():
     [
         (lambda: scenes(0), "n is 0"),
         (lambda: scenes(5, digits("embedded").train.take(3)), "images hold no"),
-        (lambda: words_of("a smal red seven"), "'smal' is not known.*small"),
-        (lambda: words_of("a " * 18), "18 words"),
+        (lambda: VOCABULARY.numbers("a smal red seven"), "'smal' is not known.*small"),
+        (lambda: VOCABULARY.numbers("a " * 18), "18 words"),
         (lambda: WordEncoder(6, 3)(torch.zeros(2, 4, dtype=torch.int64)), "give .B, 3"),
         (lambda: WordEncoder(6, 3)(torch.full((2, 3), 6)), "words"),
         (lambda: WordFlow(**SIZE).sample(2), "told a caption: give y"),

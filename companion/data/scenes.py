@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from companion.data.mnist import digits
 from companion.data.moving import paint
 from companion.data.splits import Split
-from companion.nearest import nearest
+from companion.data.wording import Vocabulary
 
 SIDE, CELL = 32, 16  # pixels of a scene, and of a quarter of it
 DIGITS = (
@@ -30,19 +30,17 @@ SIZES = {"small": 9, "large": 14}  # pixels a side
 HEIGHTS = ("top", "bottom")
 SIDES = ("left", "right")
 NOTHING = len(THINGS)  # in place of a thing
-# Word 0 stands behind the end of a caption.
-VOCABULARY = (
-    *("", "a", "and", "at", "the"),
-    *(*SIZES, *COLORS, *THINGS, *HEIGHTS, *SIDES),
+VOCABULARY = Vocabulary(
+    ("a", "and", "at", "the", *SIZES, *COLORS, *THINGS, *HEIGHTS, *SIDES),
+    longest=17,  # as many words has a caption with two things
 )
-LONGEST = 17  # words of a caption with two things
 
 
 @dataclass(frozen=True, eq=False)
 class Scenes:
     """Pictures, the words of their captions, and what the words say.
 
-    Shapes: x (N, 3, 32, 32) in [0, 1]; words (N, LONGEST) int64, numbers of VOCABULARY;
+    Shapes: x (N, 3, 32, 32) in [0, 1]; words (N, 17) int64, numbers of VOCABULARY;
         attributes (N, 2, 4) int64: of what is left and right the numbers of its thing
         (NOTHING, if nothing is there), colour, size and height.
     """
@@ -54,7 +52,7 @@ class Scenes:
     @property
     def captions(self) -> list[str]:
         """As text."""
-        return [text_of(row) for row in self.words]
+        return [VOCABULARY.text(row) for row in self.words]
 
 
 def scenes(
@@ -79,7 +77,7 @@ def scenes(
         masks = _placed(_masks(things[:, 0], images, g), things, side, g)
         colors = torch.tensor(list(COLORS.values()))[things[:, 1], :, None, None]
         x = torch.lerp(x, colors.expand_as(x), masks)
-    words = torch.stack([words_of(_caption(row)) for row in attributes.tolist()])
+    words = VOCABULARY.batch([_caption(row) for row in attributes.tolist()])
     return Scenes(x, words, attributes)
 
 
@@ -91,31 +89,6 @@ def is_held_out(thing: Tensor, color: Tensor) -> Tensor:
     Shapes: thing and color int64, of one shape -> bool.
     """
     return (thing + 4 * color) % 9 == 0
-
-
-def words_of(caption: str) -> Tensor:
-    """The numbers of a caption's words: (LONGEST,) int64, 0 behind its end.
-
-    Raises: ValueError for an unknown word, naming the nearest, or too many words.
-    """
-    words = caption.lower().split()
-    for word in words:
-        if word not in VOCABULARY:
-            raise ValueError(
-                f"The word {word!r} is not known{nearest(word, VOCABULARY[1:])}"
-            )
-    if len(words) > LONGEST:
-        raise ValueError(f"There are {len(words)} words; give at most {LONGEST}.")
-    numbers = torch.zeros(LONGEST, dtype=torch.int64)
-    numbers[: len(words)] = torch.tensor(
-        [VOCABULARY.index(word) for word in words], dtype=torch.int64
-    )
-    return numbers
-
-
-def text_of(words: Tensor) -> str:
-    """The caption of word numbers: the reverse of `words_of`."""
-    return " ".join(VOCABULARY[i] for i in words.tolist() if i)
 
 
 def _caption(sides: list[list[int]]) -> str:

@@ -7,7 +7,7 @@ lean towards their label. The samples that are judged do not lean.
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -56,30 +56,35 @@ class FlowDigits(Recipe):
         }
 
     def training(self, network: nn.Module, data: ImageData) -> Training:
-        opt = AdamW(
-            network.parameters(),
-            self.lr,
-            BETAS,
-            weight_decay=self.weight_decay,
-            fused=True,
-        )
-        average = WeightAverage(network, self.decay)
-        trainer = DiffusionTrainer(
-            network,
-            opt,
-            times=logit_normal_times,
-            drop=self.drop,
-            average=average,
-            schedule=OneCycleLR(opt, self.lr, total_steps=self.steps, pct_start=0.1),
-        )
-        batches = Batches(
-            data.train.x,
-            data.train.y,
-            batch_size=self.batch_size,
-            seed=self.seed,
-            drop_last=True,
-        )
-        return Training(trainer, batches, average.G)
+        return flow_training(self, network, data.train.x, data.train.y)
 
     def judge(self, network: nn.Module, data: ImageData) -> dict[str, float]:
         return scores_of_samples(network, data, self.data)
+
+
+def flow_training(recipe: Any, network: nn.Module, x: Tensor, y: Tensor) -> Training:
+    """The run of a flow that is told y, some of it dropped; its average is the result.
+
+    Of the recipe the settings lr, weight_decay, decay, drop, steps, batch_size and seed
+    are meant.
+    """
+    opt = AdamW(
+        network.parameters(),
+        recipe.lr,
+        BETAS,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+    )
+    average = WeightAverage(network, recipe.decay)
+    trainer = DiffusionTrainer(
+        network,
+        opt,
+        times=logit_normal_times,
+        drop=recipe.drop,
+        average=average,
+        schedule=OneCycleLR(opt, recipe.lr, total_steps=recipe.steps, pct_start=0.1),
+    )
+    batches = Batches(
+        x, y, batch_size=recipe.batch_size, seed=recipe.seed, drop_last=True
+    )
+    return Training(trainer, batches, average.G)

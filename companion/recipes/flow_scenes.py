@@ -1,0 +1,72 @@
+"""Scenes by caption: flow matching, with a U-Net that reads words.
+
+One combination of thing and colour in nine never comes in training. Pictures are drawn
+for captions of both kinds, and a judge says how much of them it sees.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from companion.data import ImageData
+from companion.data.scenes import SIDE, VOCABULARY, Scenes, scenes
+from companion.metrics.captions import obeyed, read_scenes
+from companion.models.words import WordFlow
+from companion.pretrained import pretrained
+from companion.recipes.flow_digits import flow_training
+from companion.workshop.recipe import Recipe, Training, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowScenes(Recipe):
+    kind = WordFlow
+    ships = True
+
+    steps: int = setting(16_000, "optimiser steps", least=20)
+    batch_size: int = setting(32, "images a step")
+    lr: float = setting(3e-3, "highest learning rate")
+    maps: tuple[int, ...] = setting((32, 64, 96), "channels of the maps, largest first")
+    drop: float = setting(0.1, "share of dropped captions", below=1)
+    decay: float = setting(0.999, "of the average of the weights", least=0, below=1)
+    weight_decay: float = setting(0.01, "decay of the weights", least=0)
+    scenes: int = setting(40_000, "scenes to learn from")
+    asked: int = setting(1000, "captions of each kind that the judge looks at")
+
+    def arguments(self, data: ImageData) -> dict[str, Any]:
+        return {
+            "image_shape": [3, SIDE, SIDE],
+            "widths": list(self.maps),
+            "vocabulary": len(VOCABULARY),
+            "longest": VOCABULARY.longest,
+        }
+
+    def training(self, network: nn.Module, data: ImageData) -> Training:
+        some = scenes(self.scenes, data.train, seed=self.seed)
+        device = data.train.x.device
+        return flow_training(self, network, some.x.to(device), some.words.to(device))
+
+    def judge(self, network: nn.Module, data: ImageData) -> dict[str, float]:
+        values = {}
+        for kind, held_out in (("seen", False), ("held_out", True)):
+            wanted = scenes(self.asked, data.test, held_out=held_out, seed=1)
+            found = obeyed_by(network, wanted)
+            values |= {f"{kind}_{name}": round(v, 4) for name, v in found.items()}
+        return values
+
+
+def obeyed_by(network: nn.Module, wanted: Scenes, **how: Any) -> dict[str, float]:
+    """How much of the captions the judge sees in pictures drawn for them, by seed 1.
+
+    `how` as in `Denoiser.sample`.
+    """
+    device = next(network.parameters()).device
+    x = network.sample(
+        len(wanted.x),
+        y=wanted.words.to(device),
+        generator=torch.Generator(device).manual_seed(1),
+        **how,
+    )
+    judge = pretrained("judge_scenes", device)
+    return obeyed(read_scenes(judge, x).cpu(), wanted.attributes)
