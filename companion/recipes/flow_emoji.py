@@ -30,10 +30,12 @@ class FlowEmoji(Recipe):
     ships = True
 
     data: str = setting("emoji", "what to learn from")
-    steps: int = setting(20_000, "optimiser steps", least=20)
+    steps: int = setting(16_000, "optimiser steps", least=20)
     batch_size: int = setting(32, "images a step")
     lr: float = setting(3e-3, "highest learning rate")
-    maps: tuple[int, ...] = setting((32, 64, 96), "channels of the maps, largest first")
+    maps: tuple[int, ...] = setting(
+        (48, 96, 128), "channels of the maps, largest first"
+    )
     drop: float = setting(0.1, "share of dropped captions", below=1)
     decay: float = setting(0.999, "of the average of the weights", least=0, below=1)
     weight_decay: float = setting(0.01, "decay of the weights", least=0)
