@@ -16,17 +16,13 @@ from companion.data.scenes import (
     is_held_out,
     scenes,
 )
+from companion.data.wording import Vocabulary
 from companion.models.words import CrossAttention, WordEncoder, WordFlow, WordUNet
 from companion.trainers import fit
 from companion.trainers.diffusion import DiffusionTrainer
 
-SIZE = {
-    "image_shape": (3, 8, 8),
-    "widths": (8, 8),
-    "vocabulary": 6,
-    "longest": 3,
-    "word_width": 8,
-}
+SIZE = {"image_shape": (3, 8, 8), "widths": (8, 8), "longest": 3, "word_width": 8}
+WORDS = ("a", "b", "red", "green", "blue")
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +128,7 @@ def test_a_caption_is_told_apart_by_the_order_of_its_words():
 
 
 def test_no_words_are_a_caption_too():
-    network = WordUNet(**SIZE)
+    network = WordUNet(**SIZE, vocabulary=6)
     x, t = torch.randn(2, 3, 8, 8), torch.rand(2)
     said = network(x, t, torch.zeros(2, 3, dtype=torch.int64))
     assert said.isfinite().all()
@@ -157,7 +153,7 @@ def test_a_flow_learns_what_words_mean():
     words[:32, :2] = torch.tensor([1, 3])
     words[32:, :2] = torch.tensor([1, 4])
     x[:32, 0] = x[32:, 1] = 1
-    flow = WordFlow(**SIZE)
+    flow = WordFlow(**SIZE, words=WORDS)
     trainer = DiffusionTrainer(flow, Adam(flow.parameters(), 5e-3), drop=0.1)
     fit(trainer, Batches(x, words, batch_size=32), steps=150, progress=False)
     drawn = flow.sample(4, y=words[[0, 1, 40, 41]], steps=5, guidance=2.0)
@@ -173,9 +169,20 @@ def test_a_flow_learns_what_words_mean():
         (lambda: VOCABULARY.numbers("a " * 18), "18 words"),
         (lambda: WordEncoder(6, 3)(torch.zeros(2, 4, dtype=torch.int64)), "give .B, 3"),
         (lambda: WordEncoder(6, 3)(torch.full((2, 3), 6)), "words"),
-        (lambda: WordFlow(**SIZE).sample(2), "told a caption: give y"),
         (
-            lambda: WordFlow(**SIZE).sample(2, y=torch.zeros(1, 3, dtype=torch.int64)),
+            lambda: WordUNet(**SIZE, vocabulary=6)(
+                torch.zeros(1, 3, 8, 8), torch.ones(1)
+            ),
+            "told a caption: give y",
+        ),
+        (lambda: Vocabulary((), 3), "There are 0 words"),
+        (lambda: Vocabulary(("a", "a"), 3), "2 words, 1 of them different"),
+        (lambda: Vocabulary(("a",), 0), "longest is 0"),
+        (lambda: VOCABULARY.batch([]), "no captions"),
+        (
+            lambda: WordFlow(**SIZE, words=WORDS).sample(
+                2, y=torch.zeros(1, 3, dtype=torch.int64)
+            ),
             "2 rows for 1 labels",
         ),
     ],

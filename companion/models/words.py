@@ -1,11 +1,13 @@
 """From words to pictures: an encoder of captions, and a U-Net that reads it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from companion.data.checks import check_labels
+from companion.data.wording import Vocabulary
 from companion.models.blocks import check_lengths
 from companion.models.diffusion import VelocityDenoiser
 from companion.models.unet import TimeUNet, group_norm
@@ -119,11 +121,29 @@ class CrossAttention(nn.Module):
 class WordFlow(VelocityDenoiser):
     """A flow from noise to pictures of a caption along straight paths.
 
-    Settings, shapes and errors: as `WordUNet` and `Denoiser`.
+    `vocabulary` turns captions of `words` into the numbers that it takes as y. Samples
+    for which no y is given are of the caption without words.
+
+    Settings, shapes and errors: as `WordUNet`, `Vocabulary` and `Denoiser`.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int] = (3, 32, 32), **sizes: int):
-        super().__init__(WordUNet(image_shape, **sizes))
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (3, 32, 32),
+        *,
+        words: Sequence[str],
+        longest: int,
+        **sizes: Any,
+    ):
+        vocabulary = Vocabulary(tuple(words), longest)
+        told = {"vocabulary": len(vocabulary), "longest": longest}
+        super().__init__(WordUNet(image_shape, **told, **sizes))
+        self.vocabulary = vocabulary
+
+    def _labels(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, ...]:
+        if y is None:
+            y = torch.zeros(len(x), self.vocabulary.longest, dtype=torch.int64)
+        return super()._labels(x, y)
 
 
 def behind_the_end(words: Tensor) -> Tensor:

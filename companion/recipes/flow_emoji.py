@@ -46,7 +46,7 @@ class FlowEmoji(Recipe):
         return {
             "image_shape": list(data.train.x.shape[1:]),
             "widths": list(self.maps),
-            "vocabulary": len(vocabulary),
+            "words": list(vocabulary.words),
             "longest": vocabulary.longest,
         }
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from companion.data import ImageData
 from companion.data.scenes import SIDE, VOCABULARY, Scenes, scenes
+from companion.metrics import predict
 from companion.metrics.captions import obeyed, read_scenes
 from companion.models.words import WordFlow
 from companion.pretrained import pretrained
@@ -38,7 +39,7 @@ class FlowScenes(Recipe):
         return {
             "image_shape": [3, SIDE, SIDE],
             "widths": list(self.maps),
-            "vocabulary": len(VOCABULARY),
+            "words": list(VOCABULARY.words),
             "longest": VOCABULARY.longest,
         }
 
@@ -68,5 +69,10 @@ def obeyed_by(network: nn.Module, wanted: Scenes, **how: Any) -> dict[str, float
         generator=torch.Generator(device).manual_seed(1),
         **how,
     )
-    judge = pretrained("judge_scenes", device)
-    return obeyed(read_scenes(judge, x).cpu(), wanted.attributes)
+    return obeyed(seen_in(x), wanted.attributes)
+
+
+def seen_in(x: Tensor) -> Tensor:
+    """The attributes that the judge sees in scenes, on the CPU: (N, 2, 4)."""
+    judge = pretrained("judge_scenes", x.device)
+    return predict(judge, x, function=lambda part: read_scenes(judge, part)).cpu()
