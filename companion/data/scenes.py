@@ -11,7 +11,7 @@ from companion.data.moving import paint
 from companion.data.splits import Split
 from companion.data.wording import Vocabulary
 
-SIDE, CELL = 32, 16  # pixels of a scene, and of a quarter of it
+CELL = 16  # pixels a side of either half of a scene
 DIGITS = (
     *("zero", "one", "two", "three", "four"),
     *("five", "six", "seven", "eight", "nine"),
@@ -26,13 +26,12 @@ COLORS = {
     "blue": (0.1, 0.35, 0.85),
     "purple": (0.55, 0.2, 0.65),
 }
-SIZES = {"small": 9, "large": 14}  # pixels a side
-HEIGHTS = ("top", "bottom")
+SIZES = {"small": 10, "large": 15}  # pixels a side
 SIDES = ("left", "right")
 NOTHING = len(THINGS)  # in place of a thing
 VOCABULARY = Vocabulary(
-    ("a", "and", "at", "the", *SIZES, *COLORS, *THINGS, *HEIGHTS, *SIDES),
-    longest=17,  # as many words has a caption with two things
+    ("a", "and", "on", "the", *SIZES, *COLORS, *THINGS, *SIDES),
+    longest=15,  # as many words has a caption with two things
 )
 
 
@@ -40,9 +39,9 @@ VOCABULARY = Vocabulary(
 class Scenes:
     """Pictures, the words of their captions, and what the words say.
 
-    Shapes: x (N, 3, 32, 32) in [0, 1]; words (N, 17) int64, numbers of VOCABULARY;
-        attributes (N, 2, 4) int64: of what is left and right the numbers of its thing
-        (NOTHING, if nothing is there), colour, size and height.
+    Shapes: x (N, 3, 16, 32) in [0, 1]; words (N, 15) int64, numbers of VOCABULARY;
+        attributes (N, 2, 3) int64: of what is left and right the numbers of its thing
+        (NOTHING, if nothing is there), colour and size.
     """
 
     x: Tensor
@@ -71,14 +70,13 @@ def scenes(
     images = digits().train if images is None else images
     g = torch.Generator().manual_seed(seed)
     attributes = _random_attributes(n, held_out, g)
-    x = torch.ones(n, 3, SIDE, SIDE)
-    for side in range(2):
-        things = attributes[:, side]
-        masks = _placed(_masks(things[:, 0], images, g), things, side, g)
+    halves = []
+    for things in attributes.unbind(dim=1):
+        masks = _placed(_masks(things[:, 0], images, g), things, g)
         colors = torch.tensor(list(COLORS.values()))[things[:, 1], :, None, None]
-        x = torch.lerp(x, colors.expand_as(x), masks)
+        halves.append(torch.lerp(torch.ones(()), colors, masks))
     words = VOCABULARY.batch([_caption(row) for row in attributes.tolist()])
-    return Scenes(x, words, attributes)
+    return Scenes(torch.cat(halves, dim=3), words, attributes)
 
 
 def is_held_out(thing: Tensor, color: Tensor) -> Tensor:
@@ -93,9 +91,8 @@ def is_held_out(thing: Tensor, color: Tensor) -> Tensor:
 
 def _caption(sides: list[list[int]]) -> str:
     phrases = [
-        f"a {list(SIZES)[size]} {list(COLORS)[color]} {THINGS[thing]} at the "
-        f"{HEIGHTS[height]} {side}"
-        for side, (thing, color, size, height) in zip(SIDES, sides, strict=True)
+        f"a {list(SIZES)[size]} {list(COLORS)[color]} {THINGS[thing]} on the {side}"
+        for side, (thing, color, size) in zip(SIDES, sides, strict=True)
         if thing != NOTHING
     ]
     return " and ".join(phrases)
@@ -105,12 +102,12 @@ def _random_attributes(n: int, held_out: bool, g: torch.Generator) -> Tensor:
     pairs = torch.cartesian_prod(torch.arange(len(THINGS)), torch.arange(len(COLORS)))
     pairs = pairs[is_held_out(*pairs.T) == held_out]
     chosen = pairs[torch.randint(len(pairs), (n, 2), generator=g)]
-    rest = torch.randint(2, (n, 2, 2), generator=g)
-    attributes = torch.cat([chosen, rest], dim=2)
+    sizes = torch.randint(len(SIZES), (n, 2, 1), generator=g)
+    attributes = torch.cat([chosen, sizes], dim=2)
     # Both, only the left one or only the right one, equally often.
     alone = torch.randint(3, (n,), generator=g)
     for side in range(2):
-        attributes[alone == side + 1, side] = torch.tensor([NOTHING, 0, 0, 0])
+        attributes[alone == side + 1, side] = torch.tensor([NOTHING, 0, 0])
     return attributes
 
 
@@ -148,8 +145,8 @@ def _shape(name: str) -> Tensor:
     return F.avg_pool2d(inside.float()[None], fine)[0]
 
 
-def _placed(masks: Tensor, things: Tensor, side: int, g: torch.Generator) -> Tensor:
-    """Masks in their size and at their place in the scene: (n, 1, 32, 32)."""
+def _placed(masks: Tensor, things: Tensor, g: torch.Generator) -> Tensor:
+    """Masks in their size and at a place in their half: (n, 1, 16, 16)."""
     largest = max(SIZES.values())
     images = torch.zeros(len(masks), 1, largest, largest)
     sides = torch.tensor(list(SIZES.values()))[things[:, 2]]
@@ -161,7 +158,5 @@ def _placed(masks: Tensor, things: Tensor, side: int, g: torch.Generator) -> Ten
         images[rows, :, :pixels, :pixels] = resized[rows]
     images = (1.3 * images).clamp(max=1)  # thin strokes grew pale
     images[things[:, 0] == NOTHING] = 0
-    room = (CELL - sides)[:, None] * torch.rand(len(masks), 2, generator=g)
-    cell = torch.stack([things[:, 3], torch.full((len(masks),), side)], dim=1)
-    corners = CELL * cell + room
-    return paint(images[:, None], corners[:, None, None], SIDE)[:, 0]
+    corners = (CELL - sides)[:, None] * torch.rand(len(masks), 2, generator=g)
+    return paint(images[:, None], corners[:, None, None], CELL)[:, 0]

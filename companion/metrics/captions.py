@@ -5,14 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from companion.data.scenes import COLORS, HEIGHTS, NOTHING, SIZES, THINGS
+from companion.data.scenes import COLORS, NOTHING, SIZES, THINGS
 
-# Of a side of a scene: its thing or nothing, and the thing's colour, size and height.
+# Of a side of a scene: its thing or nothing, and the thing's colour and size.
 ATTRIBUTES = {
     "thing": len(THINGS) + 1,
     "colour": len(COLORS),
     "size": len(SIZES),
-    "height": len(HEIGHTS),
 }
 # OpenMoji's yellow and its five skin colours, in the order of SKIN_TONES.
 SKIN_COLORS = (0xFCEA2B, 0xFADCBC, 0xDEBB90, 0xC19A65, 0xA57939, 0x6A462F)
@@ -30,7 +29,7 @@ def sides_of(x: Tensor) -> Tensor:
 def attributes_of(logits: Tensor) -> Tensor:
     """The most probable value of each attribute.
 
-    Shapes: logits (N, 27) for N halves, in the order of ATTRIBUTES -> (N, 4).
+    Shapes: logits (N, 25) for N halves, in the order of ATTRIBUTES -> (N, 3).
     """
     parts = logits.split(list(ATTRIBUTES.values()), dim=1)
     return torch.stack([part.argmax(dim=1) for part in parts], dim=1)
@@ -39,7 +38,7 @@ def attributes_of(logits: Tensor) -> Tensor:
 def read_scenes(judge: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """What a judge of halves sees in scenes.
 
-    Shapes: x (N, 3, H, W) -> (N, 2, 4), as `Scenes.attributes`.
+    Shapes: x (N, 3, H, W) -> (N, 2, 3), as `Scenes.attributes`.
     """
     return attributes_of(judge(sides_of(x))).unflatten(0, (len(x), 2))
 
@@ -48,11 +47,11 @@ def obeyed(seen: Tensor, asked: Tensor) -> dict[str, float]:
     """How much of what was asked for is seen.
 
     For each attribute the share of the asked things for which it is right, `all` for
-    those with four right; `empty` is the share of the sides that were to stay empty
-    and do. `exchanged` is the share of the scenes of two things in two colours in which
+    those with all three right; `empty` is the share of the sides that were to stay
+    empty and do. `exchanged` is the share of the scenes of two things in two colours in which
     each thing has the other's colour. What was not asked for at all is left out.
 
-    Shapes: seen and asked (N, 2, 4).
+    Shapes: seen and asked (N, 2, 3).
     Raises: ValueError if the shapes differ.
     """
     if seen.shape != asked.shape or seen.shape[1:] != (2, len(ATTRIBUTES)):

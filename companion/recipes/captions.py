@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.data import ImageData, digits
-from companion.data.scenes import SIDE, VOCABULARY, Scenes, scenes
+from companion.data.scenes import CELL, VOCABULARY, Scenes, scenes
 from companion.metrics.captions import obeyed
 from companion.models.words import WordFlow
 from companion.recipes.flow_digits import flow_training
@@ -84,7 +84,7 @@ class Captions(Study):
         """A network of one case, after its training: the average of its weights."""
         torch.manual_seed(seed)
         network = WordFlow(
-            (3, SIDE, SIDE),
+            (3, CELL, 2 * CELL),
             widths=self.maps,
             words=VOCABULARY.words,
             longest=VOCABULARY.longest,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.data import ImageData
-from companion.data.scenes import SIDE, VOCABULARY, Scenes, scenes
+from companion.data.scenes import CELL, VOCABULARY, Scenes, scenes
 from companion.metrics import predict
 from companion.metrics.captions import obeyed, read_scenes
 from companion.models.words import WordFlow
@@ -37,7 +37,7 @@ class FlowScenes(Recipe):
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
         return {
-            "image_shape": [3, SIDE, SIDE],
+            "image_shape": [3, CELL, 2 * CELL],
             "widths": list(self.maps),
             "words": list(VOCABULARY.words),
             "longest": VOCABULARY.longest,
@@ -73,6 +73,6 @@ def obeyed_by(network: nn.Module, wanted: Scenes, **how: Any) -> dict[str, float
 
 
 def seen_in(x: Tensor) -> Tensor:
-    """The attributes that the judge sees in scenes, on the CPU: (N, 2, 4)."""
+    """The attributes that the judge sees in scenes, on the CPU: (N, 2, 3)."""
     judge = pretrained("judge_scenes", x.device)
     return predict(judge, x, function=lambda part: read_scenes(judge, part)).cpu()

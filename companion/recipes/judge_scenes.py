@@ -1,4 +1,4 @@
-"""The judge of scenes: thing, colour, size and height of each half.
+"""The judge of scenes: thing, colour and size of each half.
 
 It sees one half at a time, so that it cannot mistake sides, and it learns from all
 combinations of thing and colour, those that are held out from generators, too. The
@@ -14,7 +14,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
 from companion.data import Batches, ImageData
-from companion.data.scenes import NOTHING, SIDE, Scenes, scenes
+from companion.data.scenes import CELL, NOTHING, Scenes, scenes
 from companion.data.splits import Split
 from companion.losses import cross_entropy
 from companion.metrics import predict
@@ -65,7 +65,7 @@ class JudgeOfScenes(Recipe):
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
         return {
-            "image_shape": [3, SIDE, SIDE // 2],
+            "image_shape": [3, CELL, CELL],
             "num_classes": sum(ATTRIBUTES.values()),
         }
 
