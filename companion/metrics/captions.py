@@ -48,8 +48,9 @@ def obeyed(seen: Tensor, asked: Tensor) -> dict[str, float]:
 
     For each attribute the share of the asked things for which it is right, `all` for
     those with all three right; `empty` is the share of the sides that were to stay
-    empty and do. `exchanged` is the share of the scenes of two things in two colours in which
-    each thing has the other's colour. What was not asked for at all is left out.
+    empty and do. `exchanged` is the share of the scenes of two things in two colours
+    in which each thing has the other's colour. What was not asked for at all is left
+    out.
 
     Shapes: seen and asked (N, 2, 3).
     Raises: ValueError if the shapes differ.
