@@ -22,7 +22,7 @@ from companion.data.scenes import CELL, VOCABULARY, Scenes, scenes
 from companion.metrics.captions import obeyed
 from companion.models.words import WordFlow
 from companion.recipes.flow_digits import flow_training
-from companion.recipes.flow_scenes import obeyed_by, seen_in
+from companion.recipes.flow_scenes import later_times, obeyed_by, seen_in
 from companion.recipes.game import whole
 from companion.workshop.recipe import Found, Study, setting
 
@@ -37,10 +37,11 @@ class Captions(Study):
     seeds: int = setting(3, "networks for each case")
     batch_size: int = setting(32, "images a step")
     lr: float = setting(4e-3, "highest learning rate")
-    maps: tuple[int, ...] = setting((16, 32, 48), "channels of the maps, largest first")
+    maps: tuple[int, ...] = setting((24, 48), "channels of the maps, largest first")
     drop: float = setting(0.1, "share of dropped captions", below=1)
     decay: float = setting(0.998, "of the average of the weights", least=0, below=1)
     weight_decay: float = setting(0.01, "decay of the weights", least=0)
+    later: float = setting(1.0, "what is added to the logit of the times", least=-10)
     scenes: int = setting(20_000, "scenes to learn from")
     asked: int = setting(1000, "captions of each kind that the judge looks at")
     draw_steps: int = setting(10, "steps from noise to a picture")
@@ -92,7 +93,9 @@ class Captions(Study):
         if case == "mean":
             network.network.attend = Deaf()
         x, y = shown.x.to(device), told(case, shown.words).to(device)
-        training = flow_training(replace(self, seed=seed), network, x, y)
+        training = flow_training(
+            replace(self, seed=seed), network, x, y, times=later_times(self.later)
+        )
         whole(training.trainer, training.batches, steps=self.steps)
         return training.network
 

@@ -4,6 +4,7 @@ Some of the labels are dropped, so that the network also draws without and sampl
 lean towards their label. The samples that are judged do not lean.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,14 @@ class FlowDigits(Recipe):
         return scores_of_samples(network, data, self.data)
 
 
-def flow_training(recipe: Any, network: nn.Module, x: Tensor, y: Tensor) -> Training:
+def flow_training(
+    recipe: Any,
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    times: Callable[..., Tensor] = logit_normal_times,
+) -> Training:
     """The run of a flow that is told y, some of it dropped; its average is the result.
 
     Of the recipe the settings lr, weight_decay, decay, drop, steps, batch_size and seed
@@ -79,7 +87,7 @@ def flow_training(recipe: Any, network: nn.Module, x: Tensor, y: Tensor) -> Trai
     trainer = DiffusionTrainer(
         network,
         opt,
-        times=logit_normal_times,
+        times=times,
         drop=recipe.drop,
         average=average,
         schedule=OneCycleLR(opt, recipe.lr, total_steps=recipe.steps, pct_start=0.1),
