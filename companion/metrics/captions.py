@@ -13,9 +13,10 @@ ATTRIBUTES = {
     "colour": len(COLORS),
     "size": len(SIZES),
 }
-# OpenMoji's yellow and its five skin colours, in the order of SKIN_TONES.
-SKIN_COLORS = (0xFCEA2B, 0xFADCBC, 0xDEBB90, 0xC19A65, 0xA57939, 0x6A462F)
-NEAR = 0.15  # distance from a skin colour, of 1.7 between black and white
+# From light to dark, as in SKIN_TONES.
+SKIN_COLORS = (0xFADCBC, 0xDEBB90, 0xC19A65, 0xA57939, 0x6A462F)
+NEAR = 0.06  # distance from a skin colour, of 1.7 between black and white
+LEAST = 5  # pixels
 
 
 def sides_of(x: Tensor) -> Tensor:
@@ -76,14 +77,16 @@ def obeyed(seen: Tensor, asked: Tensor) -> dict[str, float]:
 
 
 def skin_tones(x: Tensor) -> Tensor:
-    """The skin colour that covers most of each picture, as a number of SKIN_TONES.
+    """The lightest of OpenMoji's skin colours that some pixels have.
 
-    Shapes: x (B, 3, H, W) in [0, 1] -> (B,) int64; 0 if none is there.
+    Not the most frequent one, for the hair of light-toned people has the colour of a
+    darker skin. The number is that of SKIN_TONES, 0 if no pixels have such a colour.
+
+    Shapes: x (B, 3, H, W) in [0, 1] -> (B,) int64.
     """
     bytes_of = [[c >> shift & 255 for shift in (16, 8, 0)] for c in SKIN_COLORS]
     colors = torch.tensor(bytes_of, dtype=x.dtype, device=x.device) / 255
     apart = (x[:, None] - colors[:, :, None, None]).square().sum(dim=2).sqrt()
-    nearest = apart.argmin(dim=1, keepdim=True)
-    number = torch.arange(len(colors), device=x.device)[:, None, None]
-    counted = (nearest == number) & (apart < NEAR)
-    return counted.sum(dim=(2, 3)).argmax(dim=1)
+    there = (apart < NEAR).sum(dim=(2, 3)) >= LEAST
+    first = there.long().argmax(dim=1) + 1
+    return torch.where(there.any(dim=1), first, 0)
