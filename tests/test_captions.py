@@ -18,11 +18,14 @@ from companion.metrics.captions import (
     sides_of,
     skin_tones,
 )
+from companion.models.words import WordFlow
+from companion.plotting.images import save_images
 from companion.pretrained import pretrained
 from companion.recipes.captions import CASES, Captions, nearest_in, told
 from companion.recipes.flow_scenes import later_times
 from companion.recipes.guidance import WEIGHTS, Guidance
 from companion.recipes.judge_scenes import judged
+from companion.workshop.sheet import save_sheet
 
 RED_RING, BLUE_TWO, NONE = [13, 0, 1], [2, 4, 0], [NOTHING, 0, 0]
 
@@ -154,6 +157,39 @@ def test_the_shipped_judge_reads_scenes_of_digits_that_are_new(images):
             pretrained("judge_scenes"), scenes(300, images.test, held_out=held_out)
         )
         assert found["all"] > 0.95 and found["exchanged"] < 0.02
+
+
+# Sheets
+
+
+def test_a_sheet_for_a_caption_is_what_the_network_draws_for_it(tmp_path):
+    torch.manual_seed(0)
+    network = WordFlow((3, 8, 8), widths=(8,), words=("cat", "dog"), longest=2)
+    for weight in network.parameters():  # else nothing told changes anything yet
+        torch.nn.init.normal_(weight, std=0.3)
+    files = [tmp_path / f"{i}.png" for i in range(3)]
+    save_sheet(files[0], network, 2, caption="cat")
+    save_sheet(files[1], network, 2, caption="dog")
+    save_sheet(files[2], network, 2, caption="cat", guidance=4.0)
+    assert len({file.read_bytes() for file in files}) == 3
+    y = network.vocabulary.batch(["cat"] * 2)
+    x = network.sample(2, y=y, generator=torch.Generator().manual_seed(0))
+    save_images(files[1], x, columns=2, scale=2)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "message"),
+    [
+        ("flow_digits", {"caption": "seven"}, "UNetFlow reads no words"),
+        ("cgan_digits", {"guidance": 2.0}, "does not draw without a label"),
+        ("flow_digits", {"guidance": -1.0}, "weight is -1"),
+    ],
+)
+def test_a_sheet_that_cannot_be_drawn_is_refused(tmp_path, name, how, message):
+    with pytest.raises(ValueError, match=message):
+        save_sheet(tmp_path / "sheet.png", pretrained(name), 1, **how)
+    assert not (tmp_path / "sheet.png").exists()
 
 
 # The studies

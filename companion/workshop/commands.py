@@ -127,6 +127,10 @@ def sample(words: list[str]) -> int:
     _add_place(parser)
     parser.add_argument("--n", type=int, help="pictures; ten rows, if not given")
     parser.add_argument("--label", help="only of this class, a name or a number")
+    parser.add_argument("--caption", help="what a network that reads words shall draw")
+    parser.add_argument(
+        "--guidance", type=float, help="how much a flow leans towards it; 1 is not"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the noise")
     parser.add_argument("--out", type=Path, default=Path("sheet.png"), help="file")
     add_device(parser)
@@ -135,7 +139,15 @@ def sample(words: list[str]) -> int:
     label = options.label
     if label is not None:
         label = _class_number(label, card.get("classes", []))
-    save_sheet(options.out, network, options.n, label=label, seed=options.seed)
+    save_sheet(
+        options.out,
+        network,
+        options.n,
+        label=label,
+        caption=options.caption,
+        guidance=options.guidance,
+        seed=options.seed,
+    )
     print(f"{options.out} is written.")
     return 0
 

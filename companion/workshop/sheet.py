@@ -17,15 +17,19 @@ def save_sheet(
     n: int | None = None,
     *,
     label: int | None = None,
+    caption: str | None = None,
+    guidance: float | None = None,
     seed: int = 0,
 ) -> None:
     """Write n samples, not picked, to a PNG or WebP file.
 
     A network that is told labels gets a column for each class, or draws only the
-    class `label`.
+    class `label`; one that reads words is told `caption`. `guidance` is for networks
+    that also draw without being told anything.
 
-    Raises: TypeError if the network cannot draw; ValueError for a class that it does
-        not know, or n below 1; else as `save_images`.
+    Raises: TypeError if the network cannot draw; ValueError for a class or a caption
+        that it does not know, for guidance where there is none, or n below 1; else as
+        `save_images`.
     """
     if not hasattr(network, "sample"):
         raise TypeError(
@@ -39,6 +43,13 @@ def save_sheet(
         if not 0 <= label < classes:
             told = f"0 to {classes - 1}" if classes else "none, it is told no label"
             raise ValueError(f"--label is {label}; this network's classes: {told}.")
+    if guidance is not None:
+        if not getattr(network, "knows_untold", False):
+            raise ValueError(
+                f"--guidance is {guidance:g}, but {type(network).__name__} does not "
+                "draw without a label as well; leave it out."
+            )
+        options["guidance"] = guidance
     columns = classes if classes and label is None else 10
     n = 10 * columns if n is None else n
     if n < 1:
@@ -48,6 +59,13 @@ def save_sheet(
     device = next(network.parameters()).device
     if label is not None:
         options["y"] = torch.full((n,), label, device=device)
+    if caption is not None:
+        if not hasattr(network, "vocabulary"):
+            raise ValueError(
+                f"--caption is {caption!r}, but {type(network).__name__} reads no "
+                "words; leave it out."
+            )
+        options["y"] = network.vocabulary.batch([caption] * n).to(device)
     generator = torch.Generator(device).manual_seed(seed)
     x = network.sample(n, generator=generator, **options)
     save_images(path, x, columns=min(n, columns), scale=2)
