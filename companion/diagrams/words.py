@@ -40,7 +40,7 @@ def guidance_diagram() -> Diagram:
 
     Source: Ho and Salimans (2021), algorithm 2.
     """
-    d = Diagram((1.0, 1.35, 1.05, 1.75), (0.7, 0.9, 0.9, 0.7), family="data")
+    d = Diagram((1.0, 1.35, 1.05, 1.75), (0.7, 0.9, 0.9, 1.0), family="data")
     d.box("label y", (0, 0), "$y$", kind="data")
     d.box("noisy picture x_t", (0, 1.5), "$x_t,\\ t$")
     d.box("no label", (0, 3), r"$\varnothing$")
