@@ -20,7 +20,6 @@ OPEN = {
     "textures for games",
     "medical imaging as an outlook",
     "VAE with an adversarial loss",
-    "text-to-image",
     "light-weight models",
     "many GPUs",
     "memorisation",
