@@ -10,6 +10,7 @@ from companion.data import ImageData, digits
 from companion.models.unet import UNetFlow
 from companion.recipes.flow_rates import SCHEDULES, FlowRates, losses, scheduled
 from companion.recipes.flow_steps import FlowSteps, evaluations_of
+from companion.recipes.latents import Latents
 from companion.recipes.targets import RATES, TIMES
 
 TINY = FlowRates(
@@ -118,3 +119,27 @@ def test_evaluations_are_counted_as_they_are_made():
 def test_settings_that_do_not_fit_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_tiny_study_of_latents(data):
+    study = Latents(
+        steps=3,
+        pixel_steps=2,
+        code_steps=4,
+        seeds=2,
+        batch_size=4,
+        code_batch=8,
+        num_codes=8,
+        maps=(8,),
+        pixel_maps=(8, 8),
+        num_images=320,
+        draw_steps=1,
+    )
+    found = study.from_data(data)
+    runs = json.loads(json.dumps(found.values))["runs"]
+    assert list(runs) == ["pixels", "latent space", "VQ-VAE alone"]
+    assert found.steps == 2 * 9
+    for rows in runs.values():
+        assert len(rows) == 2 and all(math.isfinite(row["frechet"]) for row in rows)
+    for latent, alone in zip(runs["latent space"], runs["VQ-VAE alone"], strict=True):
+        assert latent["seconds"] > alone["seconds"]
