@@ -37,7 +37,7 @@ def noise_loop_diagram() -> Diagram:
     d.box("time t", (1, 0), "$t$")
     d.box("estimated picture", (2, 0), r"$\hat x$")
     d.box("estimated noise", (2, 1), r"$\hat\varepsilon$")
-    d.box("fresh noise", (2, 2), r"fresh $\varepsilon$", kind="noise")
+    d.box("fresh noise", (2, 2), r"fresh $\varepsilon'$", kind="noise")
     d.box("mixture at the time s", (3, 1), "$x_s$")
     d.arrow("noise x_1", "noisy picture x_t", "start")
     d.arrow("noisy picture x_t", "denoiser")
