@@ -6,6 +6,7 @@ from companion.data import Batches, digits
 from companion.data.scenes import (
     COLORS,
     DIGITS,
+    HELD_OUT_THINGS,
     NOTHING,
     SHAPES,
     SIDES,
@@ -85,6 +86,10 @@ def test_held_out_combinations_never_come_and_all_parts_do(some, images):
     assert out[:, 0].bincount().max() == 1
     assert out[:, 1].bincount(minlength=len(COLORS)).min() >= 1
     assert set(thing.tolist()) == set(range(len(THINGS)))
+    assert [THINGS[i] for i in out[:, 0].tolist()] == list(HELD_OUT_THINGS)
+    same = combinations(scenes(300, images, things=HELD_OUT_THINGS))
+    assert not is_held_out(*same).any()
+    assert set(same[0].tolist()) == set(out[:, 0].tolist())
 
 
 def test_a_seed_makes_the_same_scenes(images):
@@ -159,6 +164,8 @@ def test_a_flow_learns_what_words_mean():
     ("make", "message"),
     [
         (lambda: scenes(0), "n is 0"),
+        (lambda: scenes(5, things=["sevn"]), "'sevn' is not known.*seven"),
+        (lambda: scenes(5, held_out=True, things=["ring"]), "none has a combination"),
         (lambda: scenes(5, digits("embedded").train.take(3)), "images hold no"),
         (lambda: VOCABULARY.numbers("a smal red seven"), "'smal' is not known.*small"),
         (lambda: VOCABULARY.numbers("a " * 18), "18 words"),

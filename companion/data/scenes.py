@@ -1,5 +1,6 @@
 """Small scenes and their captions: things in colours and sizes, left and right."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from companion.data.mnist import digits
 from companion.data.moving import paint
 from companion.data.splits import Split
 from companion.data.wording import Vocabulary
+from companion.nearest import nearest
 
 CELL = 16  # pixels a side of either half of a scene
 DIGITS = (
@@ -55,21 +57,27 @@ class Scenes:
 
 
 def scenes(
-    n: int, images: Split | None = None, *, held_out: bool = False, seed: int = 0
+    n: int,
+    images: Split | None = None,
+    *,
+    held_out: bool = False,
+    things: Sequence[str] = THINGS,
+    seed: int = 0,
 ) -> Scenes:
     """n scenes with one thing or two, one of them left and the other right.
 
     A thing is a handwritten digit out of `images` (without: the training digits) or a
     shape. Of each thing and colour together one combination in nine never comes, see
-    `is_held_out`; with `held_out` only these come.
+    `is_held_out`; with `held_out` only these come. With `things` only these are shown.
 
-    Raises: ValueError if n is below 1, or images lack a digit.
+    Raises: ValueError if n is below 1, images lack a digit, or things are unknown or
+        have no combination of the wanted kind.
     """
     if n < 1:
         raise ValueError(f"n is {n}; ask for 1 scene or more.")
     images = digits().train if images is None else images
     g = torch.Generator().manual_seed(seed)
-    attributes = _random_attributes(n, held_out, g)
+    attributes = _random_attributes(n, held_out, things, g)
     halves = []
     for things in attributes.unbind(dim=1):
         masks = _placed(_masks(things[:, 0], images, g), things, g)
@@ -89,6 +97,14 @@ def is_held_out(thing: Tensor, color: Tensor) -> Tensor:
     return (thing + 4 * color) % 9 == 0
 
 
+# Each in one colour; to compare with, the same things in the other colours.
+HELD_OUT_THINGS = tuple(
+    name
+    for thing, name in enumerate(THINGS)
+    if is_held_out(torch.tensor(thing), torch.arange(len(COLORS))).any()
+)
+
+
 def _caption(sides: list[list[int]]) -> str:
     phrases = [
         f"a {list(SIZES)[size]} {list(COLORS)[color]} {THINGS[thing]} on the {side}"
@@ -98,9 +114,23 @@ def _caption(sides: list[list[int]]) -> str:
     return " and ".join(phrases)
 
 
-def _random_attributes(n: int, held_out: bool, g: torch.Generator) -> Tensor:
+def _random_attributes(
+    n: int, held_out: bool, things: Sequence[str], g: torch.Generator
+) -> Tensor:
+    for thing in things:
+        if thing not in THINGS:
+            raise ValueError(
+                f"The thing {thing!r} is not known{nearest(thing, THINGS)}"
+            )
     pairs = torch.cartesian_prod(torch.arange(len(THINGS)), torch.arange(len(COLORS)))
     pairs = pairs[is_held_out(*pairs.T) == held_out]
+    wanted = torch.tensor([THINGS.index(thing) for thing in things])
+    pairs = pairs[torch.isin(pairs[:, 0], wanted)]
+    if not len(pairs):
+        raise ValueError(
+            f"things are {tuple(things)}, and none has a combination with held_out="
+            f"{held_out}; add others, as of HELD_OUT_THINGS."
+        )
     chosen = pairs[torch.randint(len(pairs), (n, 2), generator=g)]
     sizes = torch.randint(len(SIZES), (n, 2, 1), generator=g)
     attributes = torch.cat([chosen, sizes], dim=2)

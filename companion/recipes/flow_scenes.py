@@ -1,7 +1,8 @@
 """Scenes by caption: flow matching, with a U-Net that reads words.
 
 One combination of thing and colour in nine never comes in training. Pictures are drawn
-for captions of both kinds, and a judge says how much of them it sees.
+for captions of both kinds, of the same things, and a judge says how much of them it
+sees.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from companion.data import ImageData
-from companion.data.scenes import CELL, VOCABULARY, Scenes, scenes
+from companion.data.scenes import CELL, HELD_OUT_THINGS, VOCABULARY, Scenes, scenes
 from companion.metrics import predict
 from companion.metrics.captions import obeyed, read_scenes
 from companion.models.words import WordFlow
@@ -35,7 +36,7 @@ class FlowScenes(Recipe):
     weight_decay: float = setting(0.01, "decay of the weights", least=0)
     later: float = setting(1.0, "what is added to the logit of the times", least=-10)
     scenes: int = setting(40_000, "scenes to learn from")
-    asked: int = setting(1000, "captions of each kind that the judge looks at")
+    asked: int = setting(3000, "captions of each kind that the judge looks at")
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
         return {
@@ -54,7 +55,13 @@ class FlowScenes(Recipe):
     def judge(self, network: nn.Module, data: ImageData) -> dict[str, float]:
         values = {}
         for kind, held_out in (("seen", False), ("held_out", True)):
-            wanted = scenes(self.asked, data.test, held_out=held_out, seed=1)
+            wanted = scenes(
+                self.asked,
+                data.test,
+                held_out=held_out,
+                things=HELD_OUT_THINGS,
+                seed=1,
+            )
             found = obeyed_by(network, wanted)
             values |= {f"{kind}_{name}": round(v, 4) for name, v in found.items()}
         return values
