@@ -19,10 +19,9 @@ from companion.data.splits import Split
 from companion.losses import cross_entropy
 from companion.metrics import predict
 from companion.metrics.captions import ATTRIBUTES, obeyed, read_scenes, sides_of
-from companion.models.judge import Judge
-from companion.recipes.judge import AveragingTrainer
+from companion.recipes.judge import AveragingTrainer, JudgeOfDigits
 from companion.trainers.parts import advance, train_mode
-from companion.workshop.recipe import Recipe, Training, setting
+from companion.workshop.recipe import Training, setting
 
 
 class AttributesTrainer(AveragingTrainer):
@@ -50,17 +49,9 @@ class AttributesTrainer(AveragingTrainer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgeOfScenes(Recipe):
-    kind = Judge
-    ships = True
-
+class JudgeOfScenes(JudgeOfDigits):
     steps: int = setting(6_000, "optimiser steps", least=20)
     batch_size: int = setting(128, "halves of scenes a step")
-    lr: float = setting(4e-3, "highest learning rate")
-    weight_decay: float = setting(0.02, "of the weights", least=0)
-    average_decay: float = setting(
-        0.995, "of the average of the weights", least=0, below=1
-    )
     scenes: int = setting(40_000, "scenes to learn from, of both kinds together")
 
     def arguments(self, data: ImageData) -> dict[str, Any]:
