@@ -79,9 +79,9 @@ def scenes(
     g = torch.Generator().manual_seed(seed)
     attributes = _random_attributes(n, held_out, things, g)
     halves = []
-    for things in attributes.unbind(dim=1):
-        masks = _placed(_masks(things[:, 0], images, g), things, g)
-        colors = torch.tensor(list(COLORS.values()))[things[:, 1], :, None, None]
+    for side in attributes.unbind(dim=1):
+        masks = _placed(_masks(side[:, 0], images, g), side, g)
+        colors = torch.tensor(list(COLORS.values()))[side[:, 1], :, None, None]
         halves.append(torch.lerp(torch.ones(()), colors, masks))
     words = VOCABULARY.batch([_caption(row) for row in attributes.tolist()])
     return Scenes(torch.cat(halves, dim=3), words, attributes)

@@ -21,9 +21,11 @@ from companion.data import ImageData, digits
 from companion.data.scenes import CELL, VOCABULARY, Scenes, scenes
 from companion.metrics.captions import obeyed
 from companion.models.words import WordFlow
+from companion.pretrained import pretrained
 from companion.recipes.flow_digits import flow_training
-from companion.recipes.flow_scenes import later_times, obeyed_by, seen_in
+from companion.recipes.flow_scenes import later_times, obeyed_by
 from companion.recipes.game import whole
+from companion.recipes.judge_scenes import seen_by
 from companion.workshop.recipe import Found, Study, setting
 
 CASES = ("words", "sorted", "mean")
@@ -69,11 +71,12 @@ class Captions(Study):
                     found[kind].append(rounded(hits))
                     print(case, seed, kind, found[kind][-1], flush=True)
             values["cases"][case] = found
+        judge = pretrained("judge_scenes", device)
         others = {"nearest": partial(nearest_in, shown), "real": attrgetter("x")}
         for name, pictures in others.items():
             values[name] = {}
             for kind, some in wanted.items():
-                seen = seen_in(pictures(some).to(device))
+                seen = seen_by(judge, pictures(some).to(device))
                 values[name][kind] = rounded(obeyed(seen, some.attributes))
             print(name, values[name], flush=True)
         steps = len(CASES) * self.seeds * self.steps

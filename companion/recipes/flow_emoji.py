@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from companion.data import EmojiData
 from companion.data.naming import EmojiCaptions, shown_evenly
@@ -99,12 +99,8 @@ def scores_of_captions(network: nn.Module, data: EmojiData) -> dict[str, float]:
             tones = skin_tones(x[told]) == test.skin[told]
             values[f"{name}_class"] = accuracy(logits, test.y)
             values[f"{name}_tone"] = tones.double().mean().item()
-            values[f"{name}_neighbour"] = to_nearest(x, data.train.x).median().item()
+            apart = torch.cdist(x.flatten(1), data.train.x.flatten(1))
+            values[f"{name}_neighbour"] = apart.amin(dim=1).median().item()
         if name != "test":
             values[f"{name}_distance"] = kernel_distance(real, features)
     return {name: round(value, 4) for name, value in values.items()}
-
-
-def to_nearest(x: Tensor, others: Tensor) -> Tensor:
-    """The distance of each picture to the nearest of others: (B,)."""
-    return torch.cdist(x.flatten(1), others.flatten(1)).amin(dim=1)

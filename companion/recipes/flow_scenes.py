@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from companion.data import ImageData
 from companion.data.scenes import CELL, HELD_OUT_THINGS, VOCABULARY, Scenes, scenes
-from companion.metrics import predict
-from companion.metrics.captions import obeyed, read_scenes
+from companion.metrics.captions import obeyed
 from companion.models.words import WordFlow
 from companion.pretrained import pretrained
 from companion.recipes.flow_digits import flow_training
+from companion.recipes.judge_scenes import seen_by
 from companion.workshop.recipe import Recipe, Training, setting
 
 
@@ -79,13 +79,8 @@ def obeyed_by(network: nn.Module, wanted: Scenes, **how: Any) -> dict[str, float
         generator=torch.Generator(device).manual_seed(1),
         **how,
     )
-    return obeyed(seen_in(x), wanted.attributes)
-
-
-def seen_in(x: Tensor) -> Tensor:
-    """The attributes that the judge sees in scenes, on the CPU: (N, 2, 3)."""
-    judge = pretrained("judge_scenes", x.device)
-    return predict(judge, x, function=lambda part: read_scenes(judge, part)).cpu()
+    judge = pretrained("judge_scenes", device)
+    return obeyed(seen_by(judge, x), wanted.attributes)
 
 
 def later_times(by: float) -> Callable[..., Tensor]:

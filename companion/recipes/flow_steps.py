@@ -9,7 +9,6 @@ equation is missed, whatever the pictures look like.
 import time
 from dataclasses import dataclass
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from companion.data import ImageData, digits
 from companion.pretrained import pretrained
-from companion.recipes.game import measured_by
+from companion.recipes.game import compared_with
 from companion.workshop.recipe import Found, Study, check_rising, setting
 
 
@@ -43,14 +42,13 @@ class FlowSteps(Study):
     def from_data(self, network: nn.Module, data: ImageData) -> Found:
         """For each method, and each number of steps, the scores of each noise."""
         begun = time.perf_counter()
-        measure = measured_by(data.test.x[: self.num_images])
+        measure = compared_with(data.test.x[: self.num_images])
         drawn = Drawn(network, self.num_images)
         exact = drawn(self.seed, steps=self.finest, heun=True)
 
         def look(seed: int, **how: Any) -> dict[str, float]:
             x = drawn(seed, **how)
-            # `measure` brings its own noise; these are drawn already.
-            scores = measure(SimpleNamespace(sample=lambda n, generator: x))
+            scores = measure(x)
             if seed == self.seed:
                 scores["apart"] = (x - exact).square().mean().sqrt().item()
             found = {name: round(value, 5) for name, value in scores.items()}

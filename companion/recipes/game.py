@@ -279,14 +279,22 @@ def measured_by(real: Tensor) -> Measure:
 
     It draws as many samples, always from the same noise.
     """
+    measure = compared_with(real)
+
+    def measure_samples(G: Generator) -> dict[str, float]:
+        g = torch.Generator(real.device).manual_seed(1)
+        return measure(G.sample(len(real), generator=g))
+
+    return measure_samples
+
+
+def compared_with(real: Tensor) -> Callable[[Tensor], dict[str, float]]:
+    """A function from pictures to how near they are to these images."""
     judge = load_judge(real.device)
     f = predict(judge, real, function=judge.features)
 
-    def measure(G: Generator) -> dict[str, float]:
-        g = torch.Generator(real.device).manual_seed(1)
-        f_fake = predict(
-            judge, G.sample(len(real), generator=g), function=judge.features
-        )
+    def measure(x: Tensor) -> dict[str, float]:
+        f_fake = predict(judge, x, function=judge.features)
         with torch.no_grad():
             logits = judge.classify(f_fake)
         precision, recall = precision_recall(f, f_fake)
@@ -296,7 +304,7 @@ def measured_by(real: Tensor) -> Measure:
             "precision": precision,
             "recall": recall,
             "confident": confident_share(logits),
-            "largest class": counts.max().item() / len(real),
+            "largest class": counts.max().item() / len(x),
         }
 
     return measure

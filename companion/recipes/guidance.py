@@ -6,7 +6,6 @@ weight 1 is no guidance. The noise of a seed is the same for all weights.
 
 import time
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from companion.metrics import accuracy, predict
 from companion.models.judge import load_judge
 from companion.pretrained import pretrained
 from companion.recipes.flow_steps import Drawn
-from companion.recipes.game import measured_by
+from companion.recipes.game import compared_with
 from companion.workshop.recipe import Found, Study, setting
 
 WEIGHTS = (1.0, 1.5, 2.0, 4.0)
@@ -37,7 +36,7 @@ class Guidance(Study):
     def from_data(self, network: nn.Module, data: ImageData) -> Found:
         """For each weight the scores of each noise."""
         begun = time.perf_counter()
-        measure = measured_by(data.test.x[: self.num_images])
+        measure = compared_with(data.test.x[: self.num_images])
         judge = load_judge(data.test.x.device)
         drawn = Drawn(network, self.num_images)
         y = torch.arange(self.num_images, device=data.test.x.device) % 10
@@ -46,9 +45,7 @@ class Guidance(Study):
             found = []
             for seed in range(self.seed, self.seed + self.noises):
                 x = drawn(seed, steps=self.draw_steps, guidance=weight)
-                # `measure` brings its own noise; these are drawn already.
-                scores = measure(SimpleNamespace(sample=lambda n, generator, x=x: x))
-                scores["obedience"] = accuracy(predict(judge, x), y)
+                scores = measure(x) | {"obedience": accuracy(predict(judge, x), y)}
                 found.append(scores)
                 print(weight, seed, scores, flush=True)
             rows.append(

@@ -89,7 +89,7 @@ class JudgeOfScenes(JudgeOfDigits):
 def both_kinds(n: int, images: Split, seed: int = 0) -> tuple[Scenes, Scenes]:
     """n scenes, nine in ten of them of combinations that come in training.
 
-    As many are held out among all combinations.
+    That is about the share of the combinations that come.
     """
     held_out = max(n // 10, 1)
     return (
@@ -101,7 +101,9 @@ def both_kinds(n: int, images: Split, seed: int = 0) -> tuple[Scenes, Scenes]:
 def judged(network: nn.Module, some: Scenes) -> dict[str, float]:
     """How much of their captions the judge sees in real scenes."""
     device = next(network.parameters()).device
-    seen = predict(
-        network, some.x.to(device), function=lambda x: read_scenes(network, x)
-    )
-    return obeyed(seen.cpu(), some.attributes)
+    return obeyed(seen_by(network, some.x.to(device)), some.attributes)
+
+
+def seen_by(judge: nn.Module, x: Tensor) -> Tensor:
+    """The attributes that a judge sees in scenes, on the CPU: (N, 2, 3)."""
+    return predict(judge, x, function=lambda part: read_scenes(judge, part)).cpu()

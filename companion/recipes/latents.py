@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +25,7 @@ from companion.models.diffusion import VelocityDenoiser
 from companion.models.unet import TimeUNet, UNetFlow
 from companion.models.vqvae import VQVAE
 from companion.recipes.flow_digits import flow_training
-from companion.recipes.game import measured_by, whole
+from companion.recipes.game import compared_with, whole
 from companion.trainers.vqvae import VQVAETrainer
 from companion.workshop.recipe import Found, Study, num_classes, setting
 
@@ -64,7 +63,7 @@ class Latents(Study):
         """
         begun = time.perf_counter()
         test = data.test.x[: self.num_images]
-        measure = measured_by(test)
+        measure = compared_with(test)
         runs: dict[str, list[dict[str, float]]] = defaultdict(list)
         for seed in range(self.seed, self.seed + self.seeds):
             torch.manual_seed(seed)
@@ -76,9 +75,7 @@ class Latents(Study):
                 before = time.perf_counter()
                 x = sample(len(test), generator=generator)
                 drawing = time.perf_counter() - before
-                # `measure` brings its own noise; these are drawn already.
-                scores = measure(SimpleNamespace(sample=lambda n, generator, x=x: x))
-                scores |= {"seconds": seconds, "drawing": drawing}
+                scores = measure(x) | {"seconds": seconds, "drawing": drawing}
                 runs[name].append({key: round(v, 4) for key, v in scores.items()})
                 print(seed, name, runs[name][-1], flush=True)
         steps = self.seeds * (self.steps + self.pixel_steps + self.code_steps)
